@@ -1,0 +1,4 @@
+// Command quickstart is an auth server with enterprise connections, and a fake Entra to sign in at.
+package main
+
+func main() {}

@@ -1,0 +1,2 @@
+// Package provisioningtest is the contract suite for a host's own provisioning.UserStore.
+package provisioningtest
