@@ -1,0 +1,199 @@
+package claims
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// The claims that the package writes.
+const (
+	ClaimProvider    = "ext_provider" // ID token: the connection, and the person as the provider knows them
+	ClaimGroups      = "ext_groups"   // access token: the groups
+	ClaimExtra       = "extra_claims" // access token: the extended attributes; TokenOptions.ExtraClaimsName renames it
+	ClaimOmitted     = "ext_omitted"  // either: what TokenOptions.MaxBytes left no room for
+	memberProfile    = "profile"
+	memberGroups     = "groups"
+	omittedProfile   = "ext_provider.profile"
+	omittedProGroups = "ext_provider.groups"
+)
+
+// ErrTooLarge says that the claims exceed TokenOptions.MaxBytes even with everything left out that may be.
+var ErrTooLarge = errors.New("claims: token claims exceed the size budget")
+
+// Provider is the connection as the host's ID token names it.
+type Provider struct {
+	Name, ConnectionID string
+	Confirmed          bool // is_confirmed: the decision's word that the address is the person's
+}
+
+// TokenOptions shape the claims.
+type TokenOptions struct {
+	// ExtraClaimsName is the name of the claim with the extended attributes; "" is extra_claims. A name that a token or
+	// the host gives a meaning of its own (see [HostClaim]) is refused.
+	ExtraClaimsName string
+	// MaxBytes is the budget for the returned claims, as encoding/json writes them, in bytes; 0 is no limit.
+	//
+	// What does not fit is left out whole, never in part, and named in the claim ext_omitted, a list. Of several ways
+	// to fit, the access token keeps ext_groups rather than the extended attributes, and the ID token keeps the
+	// profile's groups rather than its other members. When nothing more may be left out the error is [ErrTooLarge].
+	MaxBytes int
+}
+
+// IDToken returns the claims for the host's ID token, where its application asks for the provider's view of the person:
+//
+//	{"ext_provider": {"name", "connection_id", "claims": {"connection_id", "email", "given_name", "family_name",
+//	  "picture", "is_confirmed", "profile": {…, "groups": […]}}}}
+//
+// An empty email, name or picture is left out. The profile is what the provider sent, under the provider's own names,
+// without the claims of the protocol (nonce, at_hash, sid, login_hint, …) and without names of the host's (see
+// [HostClaim]). Its groups are those given here, not the token's: known and empty is [], unknown is no member at all.
+//
+// The maps are new and the caller's own; they hold strings, booleans, json.Number, lists and maps.
+func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[string]any, error) {
+	if id == nil || p.ConnectionID == "" {
+		return nil, errors.New("claims: ID token needs an identity and a connection id")
+	}
+	list, known := groups.values(), groups.state == groupsKnown
+	build := func(withProfile, withGroups bool, omitted []string) map[string]any {
+		profile := map[string]any{}
+		if withProfile {
+			profile = profileOf(id.Raw)
+		}
+		if known && withGroups {
+			profile[memberGroups] = list
+		}
+		c := map[string]any{
+			"connection_id": p.ConnectionID,
+			"is_confirmed":  p.Confirmed && id.Email.Address != "",
+			memberProfile:   profile,
+		}
+		for name, v := range map[string]string{
+			"email": id.Email.Address, "given_name": id.GivenName, "family_name": id.FamilyName, "picture": id.Picture,
+		} {
+			if v != "" {
+				c[name] = v
+			}
+		}
+		return withOmitted(map[string]any{
+			ClaimProvider: map[string]any{"name": p.Name, "connection_id": p.ConnectionID, "claims": c},
+		}, omitted)
+	}
+	return fit(o.MaxBytes, build, omittedProfile, omittedProGroups, len(profileOf(id.Raw)) > 0, known)
+}
+
+// AccessToken returns the claims for the host's access token:
+//
+//	{"ext_groups": ["…"], "extra_claims": {"jobTitle": …}}
+//
+// Groups stand in byte order, each once. Known and empty groups are []; unknown groups are no claim at all, so that
+// nobody takes "we could not ask" for "none". Attributes that are named like a claim of the host's own (see [HostClaim])
+// are left out; without attributes the claim is left out too.
+//
+// It needs no Identity: a host that refreshes its tokens has none any more. The maps are new and the caller's own.
+func AccessToken(groups Groups, extended map[string]any, o TokenOptions) (map[string]any, error) {
+	name := o.ExtraClaimsName
+	if name == "" {
+		name = ClaimExtra
+	} else if err := checkExtraName(name); err != nil {
+		return nil, err
+	}
+	list, known := groups.values(), groups.state == groupsKnown
+	extra := withoutHostClaims(extended)
+	build := func(withExtra, withGroups bool, omitted []string) map[string]any {
+		out := map[string]any{}
+		if known && withGroups {
+			out[ClaimGroups] = list
+		}
+		if len(extra) > 0 && withExtra {
+			out[name] = extra
+		}
+		return withOmitted(out, omitted)
+	}
+	return fit(o.MaxBytes, build, name, ClaimGroups, len(extra) > 0, known)
+}
+
+// fit returns the fullest claims within the budget. The first part is given up before the second; a part that is not
+// there anyway is not reported as left out.
+func fit(budget int, build func(first, second bool, omitted []string) map[string]any, first, second string, hasFirst, hasSecond bool) (map[string]any, error) {
+	for _, try := range []struct{ first, second bool }{{true, true}, {false, true}, {true, false}, {false, false}} {
+		if !try.first && !hasFirst || !try.second && !hasSecond {
+			continue
+		}
+		var omitted []string
+		if !try.first {
+			omitted = append(omitted, first)
+		}
+		if !try.second {
+			omitted = append(omitted, second)
+		}
+		out := build(try.first, try.second, omitted)
+		size, err := json.Marshal(out)
+		if err != nil {
+			return nil, fmt.Errorf("claims: a value cannot be written as JSON: %w", err)
+		}
+		if budget <= 0 || len(size) <= budget {
+			return out, nil
+		}
+	}
+	return nil, ErrTooLarge
+}
+
+func withOmitted(out map[string]any, omitted []string) map[string]any {
+	if len(omitted) > 0 {
+		out[ClaimOmitted] = omitted
+	}
+	return out
+}
+
+func checkExtraName(name string) error {
+	switch {
+	case len(name) > 128 || !isPrintableASCII(name) || strings.ContainsAny(name, ` "\`):
+		return errors.New("claims: ExtraClaimsName must be 1 to 128 printable ASCII characters without space, quote or backslash")
+	case HostClaim(name) && !extraNames[name]:
+		return fmt.Errorf("claims: ExtraClaimsName %q has a meaning of its own in tokens", name)
+	}
+	return nil
+}
+
+// profileOf copies what the provider sent, without protocol claims and the host's names.
+func profileOf(raw map[string]any) map[string]any {
+	profile := withoutHostClaims(raw)
+	maps.DeleteFunc(profile, func(name string, _ any) bool {
+		return protocolClaims[strings.ToLower(name)] || protocolClaims[name]
+	})
+	return profile
+}
+
+// withoutHostClaims copies attributes deeply, so that whoever changes a token's claims does not change an Identity.
+func withoutHostClaims(in map[string]any) map[string]any {
+	out := make(map[string]any, len(in))
+	for name, v := range in {
+		if !HostClaim(name) {
+			out[name] = clone(v)
+		}
+	}
+	return out
+}
+
+func clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, e := range v {
+			out[name] = clone(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = clone(e)
+		}
+		return out
+	case []string:
+		return append([]string{}, v...)
+	}
+	return v
+}
