@@ -1,0 +1,254 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/entra/graph"
+	"github.com/tenantdoor/tenantdoor/internal/outbound"
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+// Config of a Service. The first group is required.
+type Config struct {
+	// BaseURL is where the Service is mounted, as browsers see it: https://auth.example.com/sso. Callback URLs derive
+	// from it, never from a request's Host header. http is for loopback only.
+	BaseURL     string
+	Connections ConnectionStore
+	Protocols   []Protocol
+	// Keys seals flows. On several machines it is the same.
+	Keys Sealer
+	// Replay remembers used flows and assertions. memory.NewReplay() for one machine; several share one.
+	Replay ReplayStore
+
+	// Environment keeps flows and replay ids apart where several environments share keys or a store.
+	Environment string
+	// Flows keeps flows on the server. nil: the sealed flow is the browser's cookie, and nothing is stored.
+	Flows FlowStore
+	// FlowLifetime is how long a person may take between begin and finish. 0 is 15 minutes.
+	FlowLifetime time.Duration
+
+	// Users is the host's users. nil: the host provisions from SignIn.Identity itself.
+	Users provisioning.UserStore
+	// Organizations tells who may join them. nil: nobody joins one.
+	Organizations provisioning.Organizations
+	// SyncProfiles is the global policy on profile sync; a connection syncs only while it answers true. nil: off.
+	SyncProfiles func(context.Context) (bool, error)
+	// GroupsMaxAge is how long the groups known before are still good when a sign-in could not learn them. 0 is 24 hours;
+	// negative: not at all.
+	GroupsMaxAge time.Duration
+
+	// Credential proves the application for a connection (vault, KMS, managed identity). nil: the connection's secret.
+	Credential func(context.Context, *Connection) (credential.Credential, error)
+	// CallbackBase returns the base of a connection's callback URLs where it has a custom domain. nil or "": BaseURL.
+	CallbackBase func(context.Context, *Connection) (string, error)
+	// Clouds are clouds beside Microsoft's own (tests, new sovereign clouds); one of the same name takes precedence.
+	Clouds []cloud.Cloud
+
+	// BeginOptions tells for a request to the handlers which application and organization a sign-in is for, and the host's own
+	// data. nil: none. The query's return_to and login_hint are added where the result leaves them empty.
+	BeginOptions func(*http.Request) (BeginOptions, error)
+	// ReturnURLs are the absolute return addresses allowed beside relative ones: "https://app.example.com/" allows that
+	// origin's paths below "/". DefaultReturn takes the place of one that is not allowed; "" is "/".
+	ReturnURLs    []string
+	DefaultReturn string
+
+	// Limit is asked before each step that a stranger can cause: "discover", "begin", "callback", "signout". An
+	// error stops it with 429. nil: no limit.
+	Limit func(r *http.Request, step string) error
+	// OnSignIn answers the browser: the host starts its session and redirects to in.ReturnTo. Required by ServeHTTP.
+	OnSignIn func(w http.ResponseWriter, r *http.Request, in *SignIn)
+	// OnTest answers a test sign-in. nil: it is an error page.
+	OnTest func(w http.ResponseWriter, r *http.Request, report *TestReport)
+	// OnError shows an error. nil: a plain page.
+	OnError func(w http.ResponseWriter, r *http.Request, e *Error)
+	// OnSignOut ends the host's sessions when the provider signs somebody out. nil: nothing happens.
+	OnSignOut func(ctx context.Context, r *http.Request, n SignOutNotice) error
+	// Audit hears of every provisioning outcome. nil: nobody does.
+	Audit func(context.Context, provisioning.Audit)
+
+	// HTTPClient for everything that is fetched; redirects and sizes are bounded whatever it is. nil: a client that dials
+	// public addresses only.
+	HTTPClient *http.Client
+	Now        func() time.Time // nil: time.Now
+	Logger     *slog.Logger     // nil: silent
+	Observer   Observer         // nil: nobody observes
+}
+
+// Service signs people in. It is safe for concurrent use, starts no goroutine and needs no closing.
+type Service struct {
+	cfg         Config
+	secure      bool // BaseURL is https
+	path        string
+	now         func() time.Time
+	log         *slog.Logger
+	drivers     map[Strategy]Driver
+	returns     []*url.URL
+	tokens      *credential.Endpoint
+	graph       *graph.Client
+	provisioner *provisioning.Provisioner
+}
+
+// New returns a Service, or an error that names what is missing or wrong in c.
+func New(c Config) (*Service, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	base, err := outbound.CheckURL(strings.TrimRight(c.BaseURL, "/"))
+	if err != nil || base.RawQuery != "" {
+		return nil, fmt.Errorf("entra: Config.BaseURL %q must be an https URL (or http on loopback) without query", c.BaseURL)
+	}
+	c.BaseURL = base.String()
+	c.HTTPClient = outbound.Client(c.HTTPClient)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
+	}
+	if c.FlowLifetime == 0 {
+		c.FlowLifetime = 15 * time.Minute
+	}
+	if c.GroupsMaxAge == 0 {
+		c.GroupsMaxAge = 24 * time.Hour
+	}
+	if c.DefaultReturn == "" {
+		c.DefaultReturn = "/"
+	}
+	s := &Service{
+		cfg: c, secure: base.Scheme == "https", path: strings.TrimRight(base.Path, "/"), now: c.Now, log: c.Logger,
+		drivers: map[Strategy]Driver{},
+		tokens:  &credential.Endpoint{HTTPClient: c.HTTPClient, Now: c.Now},
+		graph:   graph.New(graph.Config{HTTPClient: c.HTTPClient, Now: c.Now}),
+	}
+	for _, raw := range c.ReturnURLs {
+		u, err := outbound.CheckURL(raw)
+		if err != nil || u.RawQuery != "" {
+			return nil, fmt.Errorf("entra: Config.ReturnURLs: %q must be an https URL (or http on loopback) without query", raw)
+		}
+		s.returns = append(s.returns, u)
+	}
+	if c.Users != nil {
+		if s.provisioner, err = provisioning.New(provisioning.Config{Users: c.Users, Now: c.Now, Audit: c.Audit}); err != nil {
+			return nil, err
+		}
+	}
+	env := Env{HTTPClient: c.HTTPClient, Now: c.Now, Logger: c.Logger, Observer: c.Observer, Replay: c.Replay, Tokens: s.tokens}
+	for _, p := range c.Protocols {
+		if _, twice := s.drivers[p.Strategy()]; twice {
+			return nil, fmt.Errorf("entra: Config.Protocols has %s twice", p.Strategy())
+		}
+		if s.drivers[p.Strategy()], err = p.Open(env); err != nil {
+			return nil, fmt.Errorf("entra: opening %s: %w", p.Strategy(), err)
+		}
+	}
+	return s, nil
+}
+
+func (c *Config) check() error {
+	var errs []error
+	missing := func(name string) { errs = append(errs, fmt.Errorf("entra: Config.%s is required", name)) }
+	if c.BaseURL == "" {
+		missing("BaseURL")
+	}
+	if c.Connections == nil {
+		missing("Connections")
+	}
+	if len(c.Protocols) == 0 || slices.Contains(c.Protocols, nil) {
+		missing("Protocols")
+	}
+	if c.Keys == nil {
+		missing("Keys")
+	}
+	if c.Replay == nil {
+		missing("Replay")
+	}
+	if c.FlowLifetime < 0 || c.FlowLifetime > 24*time.Hour {
+		errs = append(errs, errors.New("entra: Config.FlowLifetime must be between 0 and 24 hours"))
+	}
+	return errors.Join(errs...)
+}
+
+// cloud finds the connection's cloud among the host's own and Microsoft's.
+func findCloud(own []cloud.Cloud, name string) (cloud.Cloud, bool) {
+	for _, c := range own {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return cloud.ByName(name)
+}
+
+// target makes a connection ready for its driver.
+func (s *Service) target(ctx context.Context, c *Connection) (Target, Driver, error) {
+	d, ok := s.drivers[c.Strategy]
+	if !ok {
+		return Target{}, nil, NewError(KindConfiguration, fmt.Errorf("connection %s: no protocol for strategy %q", c.ID, c.Strategy))
+	}
+	cl, ok := findCloud(s.cfg.Clouds, c.Cloud)
+	if !ok {
+		return Target{}, nil, NewError(KindConfiguration, fmt.Errorf("connection %s: unknown cloud %q", c.ID, c.Cloud))
+	}
+	callback, err := s.CallbackURL(ctx, c)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	cred, err := s.credential(ctx, c)
+	if err != nil {
+		return Target{}, nil, NewError(KindUnavailable, fmt.Errorf("connection %s: credential: %w", c.ID, err))
+	}
+	return Target{Connection: c, Cloud: cl, Credential: cred, CallbackURL: callback}, d, nil
+}
+
+func (s *Service) credential(ctx context.Context, c *Connection) (credential.Credential, error) {
+	if s.cfg.Credential != nil {
+		return s.cfg.Credential(ctx, c)
+	}
+	if c.ClientSecret.IsZero() {
+		return nil, nil // WS-Federation needs none; oauth2 refuses to open
+	}
+	return credential.FromSecret(c.ClientSecret), nil
+}
+
+// CallbackURL is the address to register at Entra (platform Web) for a connection: one per strategy and base URL.
+func (s *Service) CallbackURL(ctx context.Context, c *Connection) (string, error) {
+	base := s.cfg.BaseURL
+	if s.cfg.CallbackBase != nil && c.UseCustomDomain {
+		custom, err := s.cfg.CallbackBase(ctx, c)
+		if err != nil {
+			return "", NewError(KindUnavailable, fmt.Errorf("connection %s: callback base: %w", c.ID, err))
+		}
+		if custom != "" {
+			u, err := outbound.CheckURL(strings.TrimRight(custom, "/"))
+			if err != nil || u.RawQuery != "" || (u.Scheme == "https") != s.secure {
+				return "", NewError(KindConfiguration, fmt.Errorf("connection %s: callback base must be an https URL without query", c.ID))
+			}
+			base = u.String()
+		}
+	}
+	return base + "/callback/" + c.Strategy.short(), nil
+}
+
+// short is the strategy's name in addresses: oauth2, wsfed.
+func (s Strategy) short() string {
+	name, _, _ := strings.Cut(string(s), ":")
+	return name
+}
+
+type unobserved struct{}
+
+func (unobserved) Start(ctx context.Context, _ string) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}

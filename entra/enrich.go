@@ -1,0 +1,116 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/entra/graph"
+)
+
+// enrichTimeout bounds all that Graph is asked for one sign-in, waiting for its throttling included.
+const enrichTimeout = 10 * time.Second
+
+// Where a person's groups come from.
+const (
+	groupsFromToken  = "token"
+	groupsFromGraph  = "graph"
+	groupsFromBefore = "before"
+)
+
+// enrich completes an identity from Microsoft Graph, for both protocols: groups past the token's limit, and the extended profile. When
+// Graph does not answer the sign-in goes on with what is known for certain; only a claims challenge, which the person can meet, ends it.
+func (s *Service) enrich(ctx context.Context, t Target, id *claims.Identity, token *credential.Token) (groupsFrom string, err error) {
+	c := t.Connection
+	if !c.UserGroups {
+		id.Groups = claims.Groups{} // not asked for, not passed on
+	}
+	if _, known := id.Groups.Known(); known {
+		groupsFrom = groupsFromToken
+	}
+	ask := c.UserGroups && groupsFrom == ""
+	as, ok := s.caller(t, id, token)
+	if !ok || !ask && !c.ExtendedProfile {
+		return groupsFrom, nil
+	}
+	ctx, done := s.cfg.Observer.Start(ctx, "enrich")
+	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
+	defer cancel()
+
+	if ask {
+		// The token lists all groups or says nothing, so absent means overage, none, or that the application emits none.
+		list, err := s.graph.Groups(ctx, as, graph.GroupQuery{Names: true})
+		switch {
+		case err == nil:
+			id.Groups, groupsFrom = claims.KnownGroups(list), groupsFromGraph
+		case challenged(err):
+			return "", err
+		default:
+			s.log.WarnContext(ctx, "groups are not known", "connection", c.ID, "error", err)
+		}
+	}
+	if c.ExtendedProfile {
+		profile, err := s.graph.Profile(ctx, as, nil)
+		switch {
+		case err == nil:
+			id.Extended = profile
+		case challenged(err):
+			return "", err
+		default:
+			s.log.WarnContext(ctx, "extended profile is not known", "connection", c.ID, "error", err)
+		}
+	}
+	return groupsFrom, nil
+}
+
+// caller says as whom Graph is asked: as the person with the delegated token if its scopes suffice, else as the application itself. Neither
+// is to be had where the identity is not Entra's (AD FS) or the connection has no credential.
+func (s *Service) caller(t Target, id *claims.Identity, token *credential.Token) (graph.Caller, bool) {
+	if t.Cloud.Graph == "" || id.TenantID == "" || id.ObjectID == "" {
+		return graph.Caller{}, false
+	}
+	as := graph.Caller{Cloud: t.Cloud, Tenant: id.TenantID, User: id.ObjectID}
+	if token != nil && !token.Access.IsZero() && mayReadSelf(token.Scope) {
+		as.Me = true
+		as.Token = func(context.Context) (string, error) { return token.Access.Reveal(), nil }
+		return as, true
+	}
+	if t.Credential == nil {
+		return graph.Caller{}, false
+	}
+	as.Token = func(ctx context.Context) (string, error) {
+		app, err := s.tokens.AppToken(ctx, credential.Request{
+			Cloud: t.Cloud, Tenant: id.TenantID, ClientID: t.Connection.ClientID, Credential: t.Credential,
+			Form: url.Values{"scope": {t.Cloud.Graph + "/.default"}},
+		})
+		if err != nil {
+			return "", err
+		}
+		return app.Access.Reveal(), nil
+	}
+	return as, true
+}
+
+// mayReadSelf reports whether one of the granted scopes lets the person read their own user object and memberships.
+// https://learn.microsoft.com/graph/api/user-list-transitivememberof
+func mayReadSelf(scope string) bool {
+	return slices.ContainsFunc(strings.Fields(scope), func(one string) bool {
+		one = one[strings.LastIndexByte(one, '/')+1:] // "https://graph.microsoft.com/User.Read" and "User.Read" are one
+		switch strings.ToLower(one) {
+		case "user.read", "user.readwrite", "user.read.all", "directory.read.all":
+			return true
+		}
+		return false
+	})
+}
+
+func challenged(err error) bool {
+	var e *ProviderError
+	return errors.As(err, &e) && e.Claims != ""
+}

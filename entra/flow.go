@@ -1,0 +1,228 @@
+package entra
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A flow is one sign-in between its begin and its finish. It is sealed; it lies in the browser's cookie, or in the FlowStore
+// while the cookie holds a random value whose hash is sealed inside. So state is single use, and bound to the browser, the
+// connection and the callback (RFC 9700 section 2.1 and 4.7).
+type flow struct {
+	ID           string        `json:"i"`           // goes into the replay store when the flow is consumed
+	State        string        `json:"s"`           // the value that went to the provider
+	Cookie       string        `json:"k,omitempty"` // with a FlowStore: hash of the cookie's value
+	Connection   string        `json:"c"`
+	Binding      string        `json:"b"` // what of the connection must not change midway
+	Callback     string        `json:"u"`
+	Application  string        `json:"a,omitempty"`
+	Organization string        `json:"o,omitempty"`
+	ByHomeRealm  bool          `json:"h,omitempty"`
+	Test         bool          `json:"t,omitempty"`
+	ReturnTo     string        `json:"r"`
+	Data         []byte        `json:"d,omitempty"`
+	ForceLogin   bool          `json:"f,omitempty"`
+	MaxAge       time.Duration `json:"m,omitempty"`
+	Claims       string        `json:"q,omitempty"`
+	Driver       []byte        `json:"p,omitempty"`
+	Attempt      string        `json:"n"`
+	Begun        int64         `json:"y"` // Unix seconds
+	Expires      int64         `json:"x"`
+}
+
+// What fits: browsers keep 4096 bytes of a cookie, name, value and attributes (RFC 6265 section 6.1).
+const (
+	maxCookie      = 3900 // name and value
+	maxData        = 1024 // of BeginOptions.Data when the flow is the cookie
+	maxDriverState = 512
+	maxFlows       = 5 // open flows of one browser; the oldest go
+)
+
+// The refusals of a flow. They are told apart in logs, not to people.
+var (
+	errNoState   = errors.New("the answer carries no state")
+	errNoFlow    = errors.New("this browser has not begun this sign-in, or it has expired")
+	errFlowUsed  = errors.New("this sign-in was finished already")
+	errFlowOther = errors.New("the answer came to another address than the one it was begun for")
+)
+
+// about is what a sealed flow is bound to beside its contents.
+func (s *Service) about(strategy Strategy) []byte {
+	return []byte("tenantdoor flow\x00" + s.cfg.Environment + "\x00" + string(strategy))
+}
+
+// depart seals f, and returns the cookie that carries it or its key.
+func (s *Service) depart(ctx context.Context, strategy Strategy, f *flow) (*http.Cookie, error) {
+	var value string
+	if s.cfg.Flows != nil {
+		value = rand.Text()
+		f.Cookie = hash("cookie", value)
+	}
+	plain, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := s.cfg.Keys.Seal(ctx, plain, s.about(strategy))
+	if err != nil {
+		return nil, fmt.Errorf("sealing the flow: %w", err)
+	}
+	if s.cfg.Flows != nil {
+		if err := s.cfg.Flows.Put(ctx, s.flowID(f.State), sealed, time.Unix(f.Expires, 0).UTC()); err != nil {
+			return nil, fmt.Errorf("flow store: %w", err)
+		}
+	} else {
+		value = base64.RawURLEncoding.EncodeToString(sealed)
+	}
+	c := s.cookie(s.cookiePrefix()+strconv.FormatInt(f.Begun, 36)+flowSuffix(f.State), value, s.cfg.FlowLifetime)
+	if len(c.Name)+len(c.Value) > maxCookie {
+		return nil, NewError(KindConfiguration, fmt.Errorf("the flow's cookie has %d bytes, at most %d fit: shorten return address and data, or set Config.Flows", len(c.Name)+len(c.Value), maxCookie))
+	}
+	return c, nil
+}
+
+// arrive finds the flow of an answer in the browser's cookies and opens it, but does not consume it yet. It is found by the
+// state value alone; whether the answer may be believed is the driver's business.
+func (s *Service) arrive(ctx context.Context, strategy Strategy, state string, cookies []*http.Cookie) (*flow, error) {
+	if state == "" {
+		return nil, NewError(KindFlow, errNoState)
+	}
+	tries := 0
+	for _, c := range cookies {
+		if !strings.HasPrefix(c.Name, s.cookiePrefix()) || !strings.HasSuffix(c.Name, flowSuffix(state)) {
+			continue
+		}
+		if tries++; tries > maxFlows { // a sibling domain can toss cookies of one name at us
+			break
+		}
+		f, err := s.open(ctx, strategy, state, c.Value)
+		if errors.Is(err, errNoFlow) {
+			continue
+		}
+		return f, err
+	}
+	return nil, NewError(KindFlow, errNoFlow)
+}
+
+func (s *Service) open(ctx context.Context, strategy Strategy, state, value string) (*flow, error) {
+	var sealed []byte
+	var err error
+	if s.cfg.Flows != nil {
+		sealed, err = s.cfg.Flows.Take(ctx, s.flowID(state))
+		if errors.Is(err, ErrNotFound) {
+			return nil, errNoFlow
+		} else if err != nil {
+			return nil, NewError(KindUnavailable, fmt.Errorf("flow store: %w", err))
+		}
+	} else if sealed, err = base64.RawURLEncoding.DecodeString(value); err != nil {
+		return nil, errNoFlow
+	}
+	plain, err := s.cfg.Keys.Open(ctx, sealed, s.about(strategy))
+	if err != nil {
+		return nil, errNoFlow
+	}
+	f := new(flow)
+	if err := json.Unmarshal(plain, f); err != nil {
+		return nil, errNoFlow
+	}
+	switch {
+	case !equal(f.State, state),
+		s.cfg.Flows != nil && !equal(f.Cookie, hash("cookie", value)),
+		!s.now().Before(time.Unix(f.Expires, 0)):
+		return nil, errNoFlow
+	}
+	return f, nil
+}
+
+// consume marks the flow as used, before anything is asked of the network: of any number of answers to it one goes on.
+func (s *Service) consume(ctx context.Context, f *flow) error {
+	// The store keeps it a little longer than the flow lives, so that machines whose clocks differ agree.
+	until := time.Unix(f.Expires, 0).Add(time.Minute).UTC()
+	first, err := s.cfg.Replay.Remember(ctx, hash("flow", s.cfg.Environment, f.ID), until)
+	if err != nil {
+		return NewError(KindUnavailable, fmt.Errorf("replay store: %w", err))
+	}
+	if !first {
+		return NewError(KindFlow, errFlowUsed)
+	}
+	return nil
+}
+
+// cookiePrefix: with "__Host-" no sibling domain and no plain-http page can set the cookie (RFC 6265bis section 4.1.3.2).
+func (s *Service) cookiePrefix() string {
+	if s.secure {
+		return "__Host-td-"
+	}
+	return "td-"
+}
+
+// cookie makes a flow cookie. form_post and WS-Federation come back as cross-site POSTs, to which SameSite=Lax cookies are not added;
+// on http loopback SameSite=None is not to be had, and provider and host are one site there.
+func (s *Service) cookie(name, value string, life time.Duration) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second)}
+	if s.secure {
+		c.SameSite = http.SameSiteNoneMode
+	}
+	if life <= 0 {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+// surplus returns deletions for the browser's oldest flow cookies, so that one more makes maxFlows at the most. Their names begin with the
+// time of their begin.
+func (s *Service) surplus(cookies []*http.Cookie) []*http.Cookie {
+	var names []string
+	for _, c := range cookies {
+		if strings.HasPrefix(c.Name, s.cookiePrefix()) {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) < maxFlows {
+		return nil
+	}
+	slices.Sort(names)
+	var drop []*http.Cookie
+	for _, name := range names[:len(names)-maxFlows+1] {
+		drop = append(drop, s.cookie(name, "", 0))
+	}
+	return drop
+}
+
+// spent returns deletions for the cookies of a state value.
+func (s *Service) spent(state string, cookies []*http.Cookie) []*http.Cookie {
+	var drop []*http.Cookie
+	for _, c := range cookies {
+		if state != "" && strings.HasPrefix(c.Name, s.cookiePrefix()) && strings.HasSuffix(c.Name, flowSuffix(state)) {
+			drop = append(drop, s.cookie(c.Name, "", 0))
+		}
+	}
+	return drop
+}
+
+// flowSuffix ties a cookie's name to its state without showing it.
+func flowSuffix(state string) string { return "-" + hash("name", state)[:16] }
+
+func (s *Service) flowID(state string) string { return hash("state", s.cfg.Environment, state) }
+
+// hash returns 64 hex digits over parts that cannot run into each other.
+func hash(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

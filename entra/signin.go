@@ -1,0 +1,56 @@
+package entra
+
+import (
+	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+// SignIn is a person who signed in, and what was decided about them.
+type SignIn struct {
+	User                      *provisioning.User // nil without Config.Users
+	Identity                  *claims.Identity
+	Connection                *Connection // read only
+	Decision                  provisioning.Decision
+	Application, Organization string
+	ReturnTo                  string // may be redirected to
+	Data                      []byte // BeginOptions.Data
+	// Tokens are Entra's: the access token for Graph and, if asked for, the refresh token. nil over WS-Federation. Nobody stores them but
+	// the host.
+	Tokens  *credential.Token
+	Attempt string // the attempt's id, as in the logs
+	// GroupsFrom says where the groups come from: "token", "graph", "before" (known from an earlier sign-in), "" when they are not known.
+	GroupsFrom string
+
+	groups claims.Groups
+}
+
+// Groups returns the person's groups as the host's tokens should say them, and whether they are known at all: those of this sign-in, or
+// those known before within Config.GroupsMaxAge.
+func (in *SignIn) Groups() (list []claims.Group, ok bool) { return in.groups.Known() }
+
+// IDTokenClaims returns ext_provider for the host's ID token, where its application asks for social identity.
+func (in *SignIn) IDTokenClaims(o claims.TokenOptions) (map[string]any, error) {
+	p := claims.Provider{Name: in.Connection.Name, ConnectionID: in.Connection.ID, Confirmed: in.Decision.Confirmed}
+	return claims.IDToken(p, in.Identity, in.groups, o)
+}
+
+// AccessTokenClaims returns ext_groups and extra_claims for the host's access token. Groups that are not known are absent.
+func (in *SignIn) AccessTokenClaims(o claims.TokenOptions) (map[string]any, error) {
+	return claims.AccessToken(in.groups, in.Identity.Extended, o)
+}
+
+// TestReport is what a test sign-in comes back as: an error, so that nobody takes it for a SignIn. Nothing was written.
+type TestReport struct {
+	Connection *Connection
+	Identity   *claims.Identity
+	Decision   provisioning.Decision // what would have been done
+	Data       []byte                // BeginOptions.Data: who began the test, if the host put it there
+	Attempt    string
+	GroupsFrom string
+	ReturnTo   string
+}
+
+func (t *TestReport) Error() string {
+	return "entra: this was a test sign-in of connection " + t.Connection.ID
+}

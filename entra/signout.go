@@ -1,0 +1,44 @@
+package entra
+
+import (
+	"context"
+	"fmt"
+)
+
+// SignOut returns where to send the browser so that the provider signs the person out too, after the host ended its own session. It is ""
+// where the protocol offers none.
+func (s *Service) SignOut(ctx context.Context, connectionID string, o SignOutOptions) (url string, err error) {
+	attempt := newAttempt()
+	url, err = s.signOut(ctx, connectionID, o)
+	return url, s.fail(ctx, "signout", attempt, nil, err)
+}
+
+func (s *Service) signOut(ctx context.Context, connectionID string, o SignOutOptions) (string, error) {
+	c, err := s.connection(ctx, connectionID)
+	if err != nil {
+		return "", err
+	}
+	t, driver, err := s.target(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if d, ok := driver.(SignOuter); ok {
+		return d.SignOut(ctx, t, o)
+	}
+	return "", nil
+}
+
+// ReadSignOut tells whether a request at one of our addresses says that the provider signs somebody out: Entra's front-channel sign-out
+// (OpenID Connect Front-Channel Logout 1.0) or WS-Federation's clean-up. nil: it is something else. Nothing in a notice is signed, so the
+// worst that a forged one may do is to end a session.
+func (s *Service) ReadSignOut(a *Arrival) (*SignOutNotice, error) {
+	_, driver, err := s.driverFor(a.Path)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := driver.Receive(a)
+	if err != nil {
+		return nil, fmt.Errorf("entra: reading a sign-out: %w", err)
+	}
+	return receipt.SignOut, nil
+}
