@@ -1,0 +1,56 @@
+package oauth2
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// The driver's state between Begin and Finish: one byte of version, one of flags, the beginning in Unix seconds, the maximum age in seconds, verifier and
+// nonce as the bytes that they encode. It travels in a cookie, so it is small; entra seals it.
+const (
+	stateVersion  = 1
+	flagForce     = 1
+	verifierBytes = 32
+	stateBytes    = 1 + 1 + 8 + 4 + verifierBytes + nonceBytes
+)
+
+var errState = errors.New("oauth2: the sign-in's state is not of this driver")
+
+// pack leaves out the state value: entra keeps it.
+func (p *Pending) pack() ([]byte, error) {
+	verifier, err := base64.RawURLEncoding.DecodeString(p.Verifier)
+	if err != nil || len(verifier) != verifierBytes {
+		return nil, errState
+	}
+	nonce, err := base64.RawURLEncoding.DecodeString(p.Nonce)
+	if err != nil || len(nonce) != nonceBytes {
+		return nil, errState
+	}
+	out := make([]byte, 0, stateBytes)
+	var flags byte
+	if p.ForceLogin {
+		flags |= flagForce
+	}
+	out = append(out, stateVersion, flags)
+	out = binary.BigEndian.AppendUint64(out, uint64(p.Begun.Unix()))
+	out = binary.BigEndian.AppendUint32(out, uint32(p.MaxAge/time.Second)) // maxAge bounds it
+	out = append(out, verifier...)
+	return append(out, nonce...), nil
+}
+
+// unpack reads what pack wrote.
+func unpack(data []byte, state string) (*Pending, error) {
+	if len(data) != stateBytes || data[0] != stateVersion || data[1]&^flagForce != 0 {
+		return nil, errState
+	}
+	return &Pending{
+		State:      state,
+		ForceLogin: data[1]&flagForce != 0,
+		Begun:      time.Unix(int64(binary.BigEndian.Uint64(data[2:])), 0),
+		MaxAge:     time.Duration(binary.BigEndian.Uint32(data[10:])) * time.Second,
+		Verifier:   base64.RawURLEncoding.EncodeToString(data[14 : 14+verifierBytes]),
+		Nonce:      base64.RawURLEncoding.EncodeToString(data[14+verifierBytes:]),
+	}, nil
+}

@@ -1,0 +1,249 @@
+package oauth2
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"hash"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
+)
+
+const (
+	// freshLeeway is what the clocks may differ by when a fresh sign-in was asked for: less than elsewhere, because it is also how
+	// old a sign-in may be and still pass for fresh.
+	freshLeeway = time.Minute
+	// maxIssuedAge is how long ago an ID token may have been issued. Entra lets an admin make them live a day.
+	// https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes
+	maxIssuedAge = 24 * time.Hour
+)
+
+// Verify verifies an ID token that the caller got from the token endpoint by other means, and says who it is about. nonce is the one that
+// was sent with the authorization request; the empty nonce is refused. at_hash and c_hash are not looked at, for
+// there is nothing to compare them with, and no demand for a fresh sign-in is.
+//
+// Errors: *VerificationError for a token that is refused; *MetadataError, *aadsts.Error or the network's when there are no keys to verify with.
+func (c *Client) Verify(ctx context.Context, idToken, nonce string) (*claims.Identity, error) {
+	return c.verify(ctx, idToken, expected{pending: &Pending{Nonce: nonce}})
+}
+
+// expected is what the token must fit.
+type expected struct {
+	pending      *Pending
+	redeemed     bool   // with the two below: it came with them
+	code, access string // what c_hash and at_hash are about
+}
+
+// verify is the whole verification, in an order in which nothing depends on what is not yet checked. The issuer comes before the signature
+// because it decides which keys may sign; whose token is allowed comes after it.
+func (c *Client) verify(ctx context.Context, raw string, want expected) (*claims.Identity, error) {
+	t, err := parseToken(raw, c.cfg.Algorithms)
+	if err != nil {
+		return nil, err
+	}
+	now, err := c.cfg.Metadata.current(ctx, c.authority, c.means)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkIssuer(now.document, &t.claims); err != nil {
+		return nil, err
+	}
+	payload, err := c.checkSignature(ctx, t, now)
+	if err != nil {
+		return nil, err
+	}
+	v := verification{cfg: &c.cfg, algorithm: t.parsed.Signatures[0].Header.Algorithm, claims: &t.claims, want: want, now: c.cfg.Now()}
+	for _, check := range checks {
+		if err := check(&v); err != nil {
+			return nil, err
+		}
+	}
+	id, err := claims.FromVerifiedJWT(payload)
+	if err != nil {
+		return nil, refuse(CheckSubject, "the claims do not say who it is")
+	}
+	return id, nil
+}
+
+// checkIssuer compares iss with the only issuer that a token of tid can have, byte for byte. The template is the authority's own, not
+// the token's. https://learn.microsoft.com/entra/identity-platform/claims-validation#validate-the-issuer
+func checkIssuer(d *document, t *idClaims) error {
+	switch {
+	case !cloud.IsCanonicalGUID(t.Tenant):
+		return refuse(CheckTenant, "tid is not one lower-case GUID")
+	case !d.shared && t.Tenant != d.tenant:
+		return refuse(CheckTenant, "the token is of another tenant than the one configured")
+	case t.Issuer != strings.ReplaceAll(d.issuer, cloud.Placeholder, t.Tenant):
+		return refuse(CheckIssuer, "iss is not the issuer of this authority and tid")
+	}
+	return nil
+}
+
+// checkSignature leaves the signature to go-oidc, under a key set that knows for whom each key signs.
+func (c *Client) checkSignature(ctx context.Context, t *idToken, now *snapshot) ([]byte, error) {
+	s := &signature{
+		raw: t.raw, token: t.parsed, kid: t.kid, issuer: t.claims.Issuer, tenant: t.claims.Tenant, found: now,
+		renew: func(ctx context.Context, seen *snapshot) (*snapshot, error) {
+			return c.cfg.Metadata.renew(ctx, c.authority, c.means, seen)
+		},
+	}
+	verifier := oidc.NewVerifier(t.claims.Issuer, s, &oidc.Config{
+		SupportedSigningAlgs: c.cfg.Algorithms,
+		SkipIssuerCheck:      true, // checkIssuer
+		SkipClientIDCheck:    true, // checkAudience, which looks at azp too
+		SkipExpiryCheck:      true, // checkTimes, which allows for clocks
+	})
+	if _, err := verifier.Verify(ctx, t.raw); err != nil {
+		if s.err != nil {
+			return nil, s.err
+		}
+		return nil, refuse(CheckForm, "go-oidc refuses the token")
+	}
+	return s.verified, nil
+}
+
+// verification is what the checks after the signature look at.
+type verification struct {
+	cfg       *Config
+	algorithm string
+	claims    *idClaims
+	want      expected
+	now       time.Time
+}
+
+// checks are made on every token, in this order.
+var checks = []func(*verification) error{
+	checkTenant, checkKind, checkAudience, checkTimes, checkNonce, checkHashes, checkAuthTime,
+}
+
+// checkTenant applies the allow-list. Personal accounts are no work tenant's: they must be named.
+func checkTenant(v *verification) error {
+	tenant := v.claims.Tenant
+	switch listed := slices.Contains(v.cfg.AllowedTenants, tenant); {
+	case listed, v.cfg.AnyTenant && tenant != cloud.Consumers:
+		return nil
+	case !v.cfg.AnyTenant && len(v.cfg.AllowedTenants) == 0:
+		return nil // one tenant: checkIssuer compared it, and NewClient made sure that it is one
+	}
+	return refuse(CheckTenant, "the tenant is not allowed")
+}
+
+// checkKind refuses what is signed by the right key and is yet no ID token of a person: v1.0 tokens, an app's own tokens, and those by
+// which somebody acts for somebody else. https://learn.microsoft.com/entra/identity-platform/optional-claims-reference (idtyp)
+func checkKind(v *verification) error {
+	c := v.claims
+	switch {
+	case c.Version != "2.0":
+		return refuse(CheckVersion, "not a v2.0 token")
+	case c.IDType != nil && string(c.IDType) != `"user"`:
+		return refuse(CheckTokenType, "idtyp is not a person's")
+	case c.Act != nil || c.Actor != nil || c.ActorT != nil:
+		return refuse(CheckTokenType, "somebody acts for somebody else")
+	}
+	return nil
+}
+
+// checkAudience: OpenID Connect Core 1.0, section 3.1.3.7, steps 3 to 5.
+func checkAudience(v *verification) error {
+	c, ours := v.claims, v.cfg.ClientID
+	switch {
+	case !slices.Contains(c.Audience, ours):
+		return refuse(CheckAudience, "the token is for another application")
+	case len(c.Audience) > 1 && c.Party == nil:
+		return refuse(CheckParty, "the token is for several applications and does not say which one asked for it")
+	case c.Party != nil && *c.Party != ours:
+		return refuse(CheckParty, "another application asked for the token")
+	}
+	return nil
+}
+
+// checkTimes: RFC 7519, sections 4.1.4 to 4.1.6, each with the leeway. go-oidc gives exp none.
+func checkTimes(v *verification) error {
+	c, leeway := v.claims, v.cfg.Leeway
+	switch {
+	case c.Expires == nil:
+		return refuse(CheckExpired, "the token does not say when it expires")
+	case !v.now.Before(c.Expires.Add(leeway)):
+		return refuse(CheckExpired, "the token has expired")
+	case c.NotBefore != nil && c.NotBefore.After(v.now.Add(leeway)):
+		return refuse(CheckNotYetValid, "the token is not valid yet: do the clocks agree?")
+	case c.IssuedAt == nil:
+		return refuse(CheckIssuedAt, "the token does not say when it was issued")
+	case c.IssuedAt.After(v.now.Add(leeway)):
+		return refuse(CheckIssuedAt, "the token was issued in the future: do the clocks agree?")
+	case c.IssuedAt.After(c.Expires.Time), c.IssuedAt.Before(v.now.Add(-maxIssuedAge - leeway)):
+		return refuse(CheckIssuedAt, "the token was issued after it expires, or more than a day ago")
+	}
+	return nil
+}
+
+func checkNonce(v *verification) error {
+	want := v.want.pending.Nonce
+	if want == "" || subtle.ConstantTimeCompare([]byte(v.claims.Nonce), []byte(want)) != 1 {
+		return refuse(CheckNonce, "the token belongs to another sign-in")
+	}
+	return nil
+}
+
+// checkHashes: OpenID Connect Core 1.0, sections 3.1.3.8 and 3.3.2.11. Both claims are optional in this flow; present they must be right.
+func checkHashes(v *verification) error {
+	if !v.want.redeemed {
+		return nil
+	}
+	if h := v.claims.AtHash; h != nil && !leftHalf(v.algorithm, v.want.access, *h) {
+		return refuse(CheckAccessHash, "the access token is not the one that came with the ID token")
+	}
+	if h := v.claims.CHash; h != nil && !leftHalf(v.algorithm, v.want.code, *h) {
+		return refuse(CheckCodeHash, "the code is not the one that the ID token was issued for")
+	}
+	return nil
+}
+
+// leftHalf compares claim with the left half of the hash of value, by the hash function of the token's algorithm.
+func leftHalf(algorithm, value, claim string) bool {
+	var h hash.Hash
+	switch {
+	case value == "":
+		return false
+	case strings.HasSuffix(algorithm, "384"):
+		h = sha512.New384()
+	case strings.HasSuffix(algorithm, "512"):
+		h = sha512.New()
+	default:
+		h = sha256.New()
+	}
+	h.Write([]byte(value))
+	sum := h.Sum(nil)
+	want := base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+	return subtle.ConstantTimeCompare([]byte(claim), []byte(want)) == 1
+}
+
+// checkAuthTime: a demand for a fresh sign-in is met by what the token says, not by the page that was shown (OpenID Connect Core 1.0, section
+// 3.1.3.7, step 13): whoever holds the browser can strip prompt from the address.
+func checkAuthTime(v *verification) error {
+	p := v.want.pending
+	if !p.fresh() {
+		return nil
+	}
+	oldest := p.Begun.Add(-freshLeeway)
+	if !p.ForceLogin {
+		oldest = oldest.Add(-p.MaxAge)
+	}
+	switch at := v.claims.AuthTime; {
+	case at == nil:
+		return refuse(CheckAuthTime, "a fresh sign-in was asked for and the token does not say when it was: switch on the optional claim auth_time")
+	case at.Before(oldest.Truncate(time.Second)):
+		return refuse(CheckAuthTime, "the person signed in longer ago than was asked for")
+	case at.After(v.now.Add(v.cfg.Leeway)):
+		return refuse(CheckAuthTime, "the person signed in in the future: do the clocks agree?")
+	}
+	return nil
+}
