@@ -1,5 +1,20 @@
 // Package provisioning decides which of the host's users a verified identity is, and keeps that user up to date.
 //
-// [Decide] is the whole linking decision as a pure function; a [Provisioner] applies it to the host's [UserStore] exactly once,
-// however many machines see the person at the same moment. An email address alone never signs anyone in.
+// [Decide] is the whole linking decision as a pure function: sign in, link, create, verify or refuse, with the reason as a
+// word. A [Provisioner] applies it to the host's [UserStore] exactly once, however many machines see the person at the same
+// moment: unique keys in the store decide races, no lock is held anywhere.
+//
+// What it promises:
+//
+//   - An identity is known by its [Key], never by an address. It never moves to another user by itself.
+//   - An address alone never signs anyone in. It links to an account only on a connection that is trusted with addresses, with
+//     [claims.Evidence] for this very address, and where the account's own address is verified.
+//   - Groups are written as a whole or not at all; what is not known for certain removes nothing.
+//   - Every outcome is a [Decision]: data for a dry run, for support people and for the host's audit log.
+//
+// The map: key.go (what an identity is known by), address.go (how addresses are compared), user.go and store.go (what the host
+// stores, and the contract of its store), policy.go, decision.go and decide.go (the decision), sync.go (profile, groups and
+// membership), provisioner.go (applying it). Package provisioningtest is the contract suite for a host's own store.
+//
+// The package knows no protocol, no HTTP and no connection; package entra calls it after a token was verified.
 package provisioning

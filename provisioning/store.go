@@ -1,0 +1,59 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+)
+
+// Errors of a UserStore; a store may wrap them, callers use errors.Is.
+var (
+	// ErrNotFound says that there is no such user, or no such organization.
+	ErrNotFound = errors.New("provisioning: not found")
+	// ErrConflict says that a key or a pending identity is taken, that a user would hold two keys of one connection, or that the
+	// version has changed. The caller reads again and decides again.
+	ErrConflict = errors.New("provisioning: conflict")
+	// ErrEmailTaken says that the host keeps addresses unique and that another user has this one.
+	ErrEmailTaken = errors.New("provisioning: email address is taken")
+)
+
+// UserStore is the host's storage of users. All methods are safe for concurrent use, on several machines where the host runs
+// several. They get the caller's context unchanged and answer a cancelled one with an error that is none of the above.
+//
+// Two unique rules decide every race, and the store keeps them in the same step as the write (unique indexes in a database):
+// a [Key] belongs to one user; a user holds at most one key of a connection (keys of imports, with an empty connection id, are
+// not limited so). Keys are compared byte for byte; [Key.Hash] gives a column that no collation merges. Pending identities are
+// unique as [Pending] says.
+//
+// Returned users belong to the caller. Times are returned as UTC, to the second at least. Package provisioningtest checks all this.
+type UserStore interface {
+	// UserByKey returns the user who holds the first of keys that is known, in their order; else ErrNotFound.
+	// A key made by PendingKey is known when a user has a pending identity with this connection and object id, expired or not.
+	UserByKey(ctx context.Context, keys ...Key) (*User, error)
+	// UsersByEmail returns every user whose profile has this address, and every user with a pending identity for it, of
+	// whichever connection, expired or not; each once. Addresses are compared by Fold, folded is folded already.
+	// Nobody is an empty list without an error; so is "".
+	UsersByEmail(ctx context.Context, folded string) ([]*User, error)
+	// Create makes a user and returns it, with its id and version: all of the change or nothing. ErrConflict; ErrEmailTaken
+	// if the host keeps addresses unique. Version, DropKeys and DropOtherIdentities mean nothing here.
+	Create(ctx context.Context, c Change) (*User, error)
+	// Update changes a user and returns it as it is now: all of the change or nothing. ErrNotFound; ErrConflict, also unless
+	// c.Version is "" or still the user's; ErrEmailTaken.
+	Update(ctx context.Context, id string, c Change) (*User, error)
+}
+
+// Organization is what joining depends on.
+type Organization struct {
+	ID             string
+	AllowedDomains []string // canonical; empty: any
+	AutoJoin       bool     // people join by themselves
+	Suspended      bool     // nobody joins
+}
+
+// Organizations is the host's list of them.
+type Organizations interface {
+	// Organization returns one; ErrNotFound.
+	Organization(ctx context.Context, id string) (*Organization, error)
+}
+
+// Resolve finds a connection by its name, else by a home realm domain; an import is given one.
+type Resolve func(ctx context.Context, name, domain string) (connectionID string, found bool, err error)
