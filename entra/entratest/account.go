@@ -109,7 +109,7 @@ func (s *Server) pickAccount(w http.ResponseWriter, r *http.Request, q *signInRe
 	}
 	candidates := s.sessionAccounts(r, q)
 	switch {
-	case len(candidates) == 1 && q.prompt == "consent":
+	case len(candidates) == 1 && q.prompt == "consent" && !s.autoSignIn:
 		return s.askConsent(w, r, q, candidates[0])
 	case len(candidates) == 1:
 		return s.enter(q, candidates[0])
@@ -180,7 +180,7 @@ func (s *Server) answeredPage(w http.ResponseWriter, r *http.Request, q *signInR
 	if err != nil {
 		return s.showAccountPage(w, r, q, username, err)
 	}
-	if q.prompt == "consent" && answer != "accept" {
+	if q.prompt == "consent" && answer != "accept" && !s.autoSignIn {
 		return s.askConsent(w, r, q, acc)
 	}
 	return s.signIn(w, r, q, acc)
@@ -193,11 +193,17 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, q *signInRequest
 	return s.enter(q, acc)
 }
 
-// enter lets an account into the application, or does not.
+// enter lets an account into the application, or does not: somebody who is not assigned sees a page, unless nothing may be shown.
 func (s *Server) enter(q *signInRequest, acc *account) (*account, *failure) {
 	if !q.app.admits(acc.user) {
-		return nil, fail(50105, q.app.ClientID, q.app.Name, acc.username)
+		failed := fail(50105, q.app.ClientID, q.app.Name, acc.username)
+		if q.prompt == "none" {
+			failed.oauth = "interaction_required"
+			return nil, failed
+		}
+		return nil, failed.onPage()
 	}
 	s.noteApplication(acc.sid, q.app.ClientID)
+	acc.authTime = acc.authTime.Add(-s.currentFaults().OldSignIn)
 	return acc, nil
 }

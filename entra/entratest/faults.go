@@ -32,24 +32,37 @@ type Faults struct {
 	UnknownKey                 bool   // signs with a key that is nowhere published
 	Unsigned                   bool   // ID tokens with alg none
 	WrongState                 string // the state of answers from the authorization endpoint
+	AnswerIssuer               string // an iss parameter in them (RFC 9207), which Entra does not send
 	NoIDToken                  bool   // token answers without id_token
+
+	// OldSignIn says that people signed in this long before they did: auth_time and AuthnInstant, whatever was asked for.
+	OldSignIn time.Duration
+	// ClaimsChallenge, a value of the claims parameter, is answered to codes, refresh tokens and Graph calls whose sign-in did
+	// not ask for it.
+	ClaimsChallenge string
+	NoContexts      bool // ID tokens without acrs, even when it was asked for
 
 	ClockSkew     time.Duration // the server's clock against Options.Now
 	TokenLifetime time.Duration // 0: an hour; negative: expired when issued
 	Overage       bool          // groups are always too many for the token
 	// NoGroups leaves the groups claim out, as Entra does for someone without groups.
 	NoGroups bool
+	// ForeignSource is the address that overage claims name, and ForeignNextLink the one that Graph's pages lead to, in place of
+	// the right ones: whoever sends a bearer token there gives it away.
+	ForeignSource, ForeignNextLink string
 
-	Fail       map[string]int // endpoint → how many of its next answers are 503; negative: all
-	Throttle   int            // how many of the next Graph answers are 429; negative: all
-	RetryAfter time.Duration  // with Throttle; whole seconds
+	Fail       map[string]int    // endpoint → how many of its next answers are 503; negative: all
+	FailAfter  map[string]int    // endpoint → how many of its next answers go right before Fail counts
+	Redirect   map[string]string // endpoint → address that it redirects to
+	Throttle   int               // how many of the next Graph answers are 429; negative: all
+	RetryAfter time.Duration     // with Throttle; whole seconds
 	// Delay holds endpoint → wait before the answer. It is real time, whatever Options.Now says; a request that is given up ends it.
 	Delay map[string]time.Duration
 }
 
 // SetFaults replaces the faults.
 func (s *Server) SetFaults(f Faults) {
-	f.Fail, f.Delay = maps.Clone(f.Fail), maps.Clone(f.Delay)
+	f.Fail, f.FailAfter, f.Delay, f.Redirect = maps.Clone(f.Fail), maps.Clone(f.FailAfter), maps.Clone(f.Delay), maps.Clone(f.Redirect)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = f
@@ -60,7 +73,7 @@ func (s *Server) currentFaults() Faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.faults
-	f.Fail, f.Delay = nil, nil
+	f.Fail, f.FailAfter, f.Delay, f.Redirect = nil, nil, nil, nil
 	return f
 }
 
@@ -68,7 +81,11 @@ func (s *Server) currentFaults() Faults {
 func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, endpoint string) bool {
 	s.mu.Lock()
 	delay := s.faults.Delay[endpoint]
-	failing := spend(s.faults.Fail[endpoint], func(left int) { s.faults.Fail[endpoint] = left })
+	redirectTo := s.faults.Redirect[endpoint]
+	failing := false
+	if !spend(s.faults.FailAfter[endpoint], func(left int) { s.faults.FailAfter[endpoint] = left }) {
+		failing = spend(s.faults.Fail[endpoint], func(left int) { s.faults.Fail[endpoint] = left })
+	}
 	throttled := false
 	if endpoint == EndpointGraph && !failing {
 		throttled = spend(s.faults.Throttle, func(left int) { s.faults.Throttle = left })
@@ -80,6 +97,8 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, endpoint stri
 		return true
 	}
 	switch {
+	case redirectTo != "":
+		redirect(w, redirectTo)
 	case failing && endpoint == EndpointGraph:
 		graphError(w, r, http.StatusServiceUnavailable, "serviceNotAvailable", "The service is temporarily unavailable.")
 	case failing:

@@ -51,11 +51,18 @@ type Application struct {
 	// OptionalClaims of ID tokens: email, xms_edov, login_hint, sid, acct, auth_time, verified_primary_email, upn,
 	// given_name, family_name, ipaddr, tenant_ctry.
 	OptionalClaims []string
-	GroupClaims    string // groupMembershipClaims: "", "None", "SecurityGroup", "DirectoryRole", "All" or "ApplicationGroup"
-	GroupNames     bool   // emits cloud_displayname in place of object ids; as in Entra, only with "ApplicationGroup"
+	EdovAs         any // how a true xms_edov is written: nil is true; 1, "1" and "true" have been seen too
+	// RemoveUnverifiedEmail leaves the email claim out when its domain's owner is not verified, as Entra does by default for
+	// multi-tenant applications made since June 2023.
+	RemoveUnverifiedEmail bool
 
-	GraphPermissions []string            // application permissions that an admin consented to, such as GroupMember.Read.All
-	AppRoles         map[string][]string // UPN, or object id of a user or group → values of the roles claim
+	GroupClaims string // groupMembershipClaims: "", "None", "SecurityGroup", "DirectoryRole", "All" or "ApplicationGroup"
+	GroupNames  bool   // emits cloud_displayname in place of object ids; as in Entra, only with "ApplicationGroup"
+
+	GraphPermissions     []string            // application permissions that an admin consented to, such as GroupMember.Read.All
+	DelegatedPermissions []string            // delegated permissions that need an admin's consent, and have it
+	WantedPermissions    []string            // what an admin's consent to /.default adds to both
+	AppRoles             map[string][]string // UPN, or object id of a user or group → values of the roles claim
 
 	TokenType     TokenType
 	OwnSigningKey bool // claims mapping: signs with a key published only at ?appid={ClientID}
@@ -114,7 +121,8 @@ func cloneTenants(tenants []Tenant) []Tenant {
 
 func (a *Application) detach() {
 	for _, list := range []*[]string{
-		&a.Secrets, &a.ExpiredSecrets, &a.RedirectURIs, &a.ReplyURLs, &a.Identifiers, &a.Assigned, &a.OptionalClaims, &a.GraphPermissions,
+		&a.Secrets, &a.ExpiredSecrets, &a.RedirectURIs, &a.ReplyURLs, &a.Identifiers, &a.Assigned, &a.OptionalClaims,
+		&a.GraphPermissions, &a.DelegatedPermissions, &a.WantedPermissions,
 	} {
 		*list = slices.Clone(*list)
 	}

@@ -42,6 +42,7 @@ const (
 	Mallory = "mallory@contoso.com" // whose mail an admin set to Bob's address: no evidence
 	Maya    = "maya@contoso.com"    // is in 1,000 groups: too many for any token
 	Carl    = "carl@contoso.com"    // is disabled
+	Ada     = "ada@contoso.com"     // is a global administrator, and has no groups
 	Bob     = "bob@fabrikam.com"    // has groups; also a guest of Contoso
 	Tina    = "tina@fabrikam.com"
 	Gus     = "gus@gmail.com"   // a guest of Contoso with a Google account
@@ -55,6 +56,7 @@ const (
 	MalloryID = "c0a70500-0000-4000-8000-000000000103"
 	MayaID    = "c0a70500-0000-4000-8000-000000000104"
 	CarlID    = "c0a70500-0000-4000-8000-000000000105"
+	AdaID     = "c0a70500-0000-4000-8000-000000000106"
 	// BobGuestID and GusID are guests of Contoso: a guest's object id is the inviting tenant's.
 	BobGuestID = "c0a70500-0000-4000-8000-000000000111"
 	GusID      = "c0a70500-0000-4000-8000-000000000112"
@@ -82,15 +84,18 @@ func Sample() []Tenant { return []Tenant{sampleContoso(), sampleFabrikam(), samp
 
 func sampleApp(clientID, name, secret string) Application {
 	return Application{
-		ClientID:         clientID,
-		Name:             name,
-		Secrets:          []string{secret},
-		ExpiredSecrets:   []string{ExpiredSecret},
-		RedirectURIs:     []string{sampleCallback + "oauth2"},
-		ReplyURLs:        []string{sampleCallback + "wsfed"},
-		OptionalClaims:   []string{"email", "xms_edov", "login_hint", "sid", "acct", "auth_time", "given_name", "family_name"},
-		GroupClaims:      "SecurityGroup",
-		GraphPermissions: []string{"GroupMember.Read.All", "User.Read.All"},
+		ClientID:       clientID,
+		Name:           name,
+		Secrets:        []string{secret},
+		ExpiredSecrets: []string{ExpiredSecret},
+		RedirectURIs:   []string{sampleCallback + "oauth2"},
+		ReplyURLs:      []string{sampleCallback + "wsfed"},
+		OptionalClaims: []string{"email", "xms_edov", "login_hint", "sid", "acct", "auth_time", "given_name", "family_name"},
+		GroupClaims:    "SecurityGroup",
+
+		GraphPermissions:     []string{"GroupMember.Read.All", "User.Read.All"},
+		DelegatedPermissions: []string{"GroupMember.Read.All"},
+		WantedPermissions:    []string{"GroupMember.Read.All", "User.Read.All"},
 	}
 }
 
@@ -127,6 +132,10 @@ func sampleContoso() Tenant {
 			{ID: MalloryID, UPN: Mallory, DisplayName: "Mallory Moss", GivenName: "Mallory", Surname: "Moss", Mail: Bob},
 			{ID: MayaID, UPN: Maya, DisplayName: "Maya Many", GivenName: "Maya", Surname: "Many", Mail: Maya, MailVerified: true},
 			{ID: CarlID, UPN: Carl, DisplayName: "Carl Closed", GivenName: "Carl", Surname: "Closed", Mail: Carl, Disabled: true},
+			{
+				ID: AdaID, UPN: Ada, DisplayName: "Ada Admin", GivenName: "Ada", Surname: "Admin", Mail: Ada, MailVerified: true,
+				DirectoryRoles: []string{GlobalAdministrator},
+			},
 			{
 				ID: BobGuestID, UPN: "bob_fabrikam.com#EXT#@contoso.onmicrosoft.com", DisplayName: "Bob Brandt", Mail: Bob, MailVerified: true,
 				Guest: true, HomeTenant: FabrikamID, Groups: []string{ContosoStaff},

@@ -295,6 +295,11 @@ func (s *Server) ours(url string) bool { return strings.HasPrefix(url, s.URL+"/"
 func newGUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
+	return formatGUID(b)
+}
+
+// formatGUID writes sixteen bytes as a GUID of version 4.
+func formatGUID(b [16]byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	h := hex.EncodeToString(b[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
