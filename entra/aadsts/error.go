@@ -82,7 +82,7 @@ func (e *Error) Reference() string {
 // section 3.1.2.6
 func (e *Error) SignInAgain() bool {
 	switch e.OAuth {
-	case "interaction_required", "login_required", "consent_required", "account_selection_required":
+	case "interaction_required", "login_required", "consent_required", "account_selection_required", "insufficient_claims":
 		return true
 	case "invalid_grant":
 		// message_only and additional_action: interaction would show the same message again.

@@ -115,7 +115,7 @@ func (e *Endpoint) proven(ctx context.Context, tokenURL string, q Request) (url.
 		}
 		form[name] = slices.Clone(values)
 	}
-	before := maps.Clone(form) // its values are not shared with the caller's
+	before := q.Form // no value of it is shared with form
 	prove := q.Credential
 	if c, ok := prove.(clocked); ok {
 		prove = c.at(e.now)
