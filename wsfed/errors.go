@@ -52,6 +52,10 @@ var ErrEncrypted = errors.New("encrypted tokens are not supported")
 // store does not answer. Trying again may help.
 var ErrUnavailable = errors.New("temporarily unavailable")
 
+// ErrMetadata is wrapped when the provider's metadata may not speak for the configured provider: another issuer, another tenant, no key that
+// may sign tokens, not signed where that was demanded.
+var ErrMetadata = errors.New("the federation metadata does not fit the configuration")
+
 // FaultError is a SOAP fault that the provider sent in place of a token.
 type FaultError struct {
 	Code string // without prefix: Sender, Receiver, Server, FailedAuthentication, …; "" when it is not a plain name

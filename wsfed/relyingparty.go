@@ -2,7 +2,12 @@ package wsfed
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -10,6 +15,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
 
 // Config of a RelyingParty. Who may sign people in is said in one of three ways:
@@ -47,6 +53,9 @@ type Config struct {
 	Issuer string
 	// Provider stands in for federation metadata; then nothing is ever fetched.
 	Provider *Provider
+	// MetadataSigners, when set, are the certificates of the keys that may sign the metadata document; an unsigned one is then refused. Without
+	// it the trust in a document is that of the TLS connection it came over.
+	MetadataSigners []*x509.Certificate
 	// Metadata is the cache of federation metadata, shared between relying parties. Nil is one of its own.
 	Metadata *Metadata
 
@@ -75,83 +84,246 @@ const DefaultSkew = 5 * time.Minute
 // NameIdentifierClaim as SubjectClaim is the assertion's name identifier.
 const NameIdentifierClaim = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 
-// Provider is what is known of an identity provider: read by ParseMetadata, or written down by hand.
-type Provider struct {
-	Issuer       string              // entityID; of Entra's common endpoint a template with {tenantid}
-	SignInURL    string              // passive endpoint, for sign-in and sign-out
-	Certificates []*x509.Certificate // of the keys that sign tokens. Only the RSA keys count, not the dates
+// RelyingParty makes WS-Federation requests and verifies the answers. It is safe for concurrent use.
+type RelyingParty struct {
+	c         Config
+	authority authority
 }
 
-// RelyingParty verifies WS-Federation answers. It is safe for concurrent use.
-type RelyingParty struct{}
+// New returns a RelyingParty, or an error that names everything that keeps c from verifying a token. It uses no network.
+func New(c Config) (*RelyingParty, error) {
+	var problems []error
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 
-// New returns a RelyingParty, or an error that names everything that keeps c from verifying a token.
-func New(c Config) (*RelyingParty, error) { panic("sketch") }
+	if c.Cloud == (cloud.Cloud{}) {
+		c.Cloud = cloud.Public()
+	}
+	if c.Realm == "" {
+		problem("Realm is missing: nothing could be compared with a token's audience")
+	}
+	if u, err := url.Parse(c.Reply); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Fragment != "" {
+		problem("Reply must be an absolute http or https URL without a fragment")
+	}
+	if c.Replay == nil {
+		problem("Replay is missing: an assertion could be used twice")
+	}
+	if c.Metadata == nil {
+		c.Metadata = new(Metadata)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	switch {
+	case c.Skew == 0:
+		c.Skew = DefaultSkew
+	case c.Skew < 0:
+		c.Skew = 0
+	}
+	a, err := newAuthority(c)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	switch {
+	case c.Provider != nil:
+		if err := checkProvider(c.Provider); err != nil {
+			problem("Provider: %w", err)
+		} else if _, err := a.rule(c.Provider); err != nil {
+			problem("Provider: %w", err)
+		}
+	case c.MetadataURL == "":
+		c.MetadataURL = a.metadataURL(c)
+	}
+	if c.MetadataURL != "" {
+		if _, err := outbound.CheckURL(c.MetadataURL); err != nil {
+			problem("MetadataURL: %w", err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("wsfed: configuration: %w", err)
+	}
+	return &RelyingParty{c: c, authority: *a}, nil
+}
 
 // Option is a demand of one sign-in.
 type Option func(*demands)
 
 type demands struct{ since time.Time }
 
-// AuthenticatedSince demands that the person proved who they are at t or later (less Config.Skew), by the token's own word.
+// AuthenticatedSince demands that the person proved who they are at t or later (less Config.Skew), by the token's own word. It is how
+// SignInRequest.Fresh and MaxAge are checked on return: t is the time of the request, less the maximum age.
 func AuthenticatedSince(t time.Time) Option { return func(d *demands) { d.since = t } }
 
-// VerifyForm verifies the fields of the posted form. wctx is what this browser's sign-in sent as SignInRequest.Context.
+// VerifyForm verifies the fields of the posted form. wctx is what the sign-in of this very browser sent as SignInRequest.Context; it must
+// be there and come back unchanged. For the errors see Verify.
 func (p *RelyingParty) VerifyForm(ctx context.Context, form url.Values, wctx string, o ...Option) (*claims.Identity, error) {
-	panic("sketch")
+	m, err := ParseMessage(http.MethodPost, nil, form)
+	if err != nil {
+		return nil, err
+	}
+	if m.Action != ActionSignIn {
+		return nil, refuse(CheckMessage, "the message is not the answer to a sign-in")
+	}
+	if wctx == "" || subtle.ConstantTimeCompare([]byte(m.Context), []byte(wctx)) != 1 {
+		return nil, refuse(CheckMessage, "wctx is not that of this sign-in")
+	}
+	return p.Verify(ctx, []byte(m.Result), o...)
 }
 
 // Verify verifies a wresult: a RequestSecurityTokenResponse, or a collection of one. The caller has compared wctx.
+//
+// The error is a *VerificationError when the answer was refused, with a *FaultError in it when the provider sent a SOAP fault, and wraps
+// ErrUnavailable when the metadata or the replay store was out of reach, or ErrMetadata when the metadata may not speak for the configured provider.
 func (p *RelyingParty) Verify(ctx context.Context, wresult []byte, o ...Option) (*claims.Identity, error) {
-	panic("sketch")
+	d, err := parse(wresult, tokenLimits)
+	if err != nil {
+		return nil, &VerificationError{CheckXML, err}
+	}
+	token, err := openEnvelope(&d)
+	if err != nil {
+		return nil, err
+	}
+	return p.verify(ctx, &d, token, o)
 }
 
-// VerifyToken verifies a bare assertion.
+// VerifyToken verifies a bare assertion, out of its envelope. For the errors see Verify.
 func (p *RelyingParty) VerifyToken(ctx context.Context, token []byte, o ...Option) (*claims.Identity, error) {
-	panic("sketch")
+	d, err := parse(token, tokenLimits)
+	if err != nil {
+		return nil, &VerificationError{CheckXML, err}
+	}
+	return p.verify(ctx, &d, 0, o)
 }
 
-// Metadata keeps federation metadata, by configured address. The zero value is ready.
-type Metadata struct{}
-
-// ParseMetadata reads a federation metadata document.
-func ParseMetadata(document []byte) (*Provider, error) { panic("sketch") }
-
-// SignInRequest of one sign-in.
-type SignInRequest struct {
-	Context string     // wctx: random, single use, bound to the browser. Required
-	Params  url.Values // further parameters, in OpenID Connect's names
-	Fresh   bool       // the person must prove who they are again: wfresh=0
-	MaxAge  time.Duration
+// verify is every check, in order. Nothing is read from the token before its signature holds, and then only from the bytes that it covers.
+func (p *RelyingParty) verify(ctx context.Context, d *document, token int, options []Option) (*claims.Identity, error) {
+	var demand demands
+	for _, option := range options {
+		option(&demand)
+	}
+	v, err := checkToken(d, token)
+	if err != nil {
+		return nil, err
+	}
+	s, err := checkSignature(d, token, v.idName, p.c.InsecureSHA1)
+	if err != nil {
+		return nil, &VerificationError{CheckSignature, err}
+	}
+	verified, rule, err := p.verifySignature(ctx, d, token, v, s)
+	if err != nil {
+		return nil, err
+	}
+	a, err := readAssertion(verified, v, readOptions{p.c.AllowMissingConfirmation})
+	if err != nil {
+		return nil, err
+	}
+	now := p.c.Now()
+	if err := a.checkTimes(now, p.c.Skew); err != nil {
+		return nil, err
+	}
+	if err := a.checkAudience(p.c.Realm); err != nil {
+		return nil, err
+	}
+	if err := a.checkConfirmation(p.c.Reply, now, p.c.Skew); err != nil {
+		return nil, err
+	}
+	tenant, err := rule.check(a)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.checkFreshness(demand.since, p.c.Skew); err != nil {
+		return nil, err
+	}
+	identity, err := p.identity(a, tenant)
+	if err != nil {
+		return nil, &VerificationError{CheckClaims, err}
+	}
+	if err := p.remember(ctx, a); err != nil {
+		return nil, err
+	}
+	return identity, nil
 }
 
-// SignIn returns where to send the browser.
-func (p *RelyingParty) SignIn(ctx context.Context, q SignInRequest) (url string, err error) {
-	panic("sketch")
+// verifySignature verifies under the keys of the metadata. When none of them made the signature, it asks for newer
+// metadata, once: keys roll over without notice.
+func (p *RelyingParty) verifySignature(ctx context.Context, d *document, token int, v *version, s *signature) ([]byte, *issuerRule, error) {
+	provider, err := p.provider(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for again := true; ; again = false {
+		rule, err := p.rule(provider)
+		if err != nil {
+			return nil, nil, err
+		}
+		verified, err := verifySignature(d, token, v.idName, s, rule.keys, p.c.AllowCarriageReturns)
+		switch {
+		case err == nil:
+			return verified, rule, nil
+		case !again || p.c.Provider != nil || !errors.Is(err, errUnknownKey):
+			return nil, nil, &VerificationError{CheckSignature, err}
+		}
+		newer, err := p.c.Metadata.renew(ctx, p.source(), provider)
+		if err != nil {
+			return nil, nil, err
+		}
+		if newer == provider {
+			return nil, nil, &VerificationError{CheckSignature, errUnknownKey}
+		}
+		provider = newer
+	}
 }
 
-// SignOut returns where to send the browser to sign out at the provider; it comes back to returnTo, which must be registered there.
-func (p *RelyingParty) SignOut(ctx context.Context, returnTo string) (url string, err error) {
-	panic("sketch")
+// provider is the configured one, or the metadata's.
+func (p *RelyingParty) provider(ctx context.Context) (*Provider, error) {
+	if p.c.Provider != nil {
+		return p.c.Provider, nil
+	}
+	return p.c.Metadata.get(ctx, p.source())
 }
 
-// Message is what a browser brought to the reply address. Nothing in it is verified.
-type Message struct {
-	Action  string // wa
-	Context string // wctx
-	Result  string // wresult
+// rule is what the provider may speak for under this configuration.
+func (p *RelyingParty) rule(provider *Provider) (*issuerRule, error) {
+	if p.c.Provider == nil && len(p.c.MetadataSigners) > 0 && !provider.signedBy(p.c.MetadataSigners) {
+		return nil, fmt.Errorf("wsfed: %w: the document is not signed by one of MetadataSigners", ErrMetadata)
+	}
+	rule, err := p.authority.rule(provider)
+	if err != nil {
+		return nil, fmt.Errorf("wsfed: %w: %w", ErrMetadata, err)
+	}
+	return rule, nil
 }
 
-// ParseMessage reads a request's fields.
-func ParseMessage(method string, query, form url.Values) (*Message, error) { panic("sketch") }
+func (p *RelyingParty) source() source {
+	return source{url: p.c.MetadataURL, client: p.c.HTTPClient, now: p.c.Now}
+}
 
-// Protocol plugs the relying party into an entra.Service.
-type Protocol struct{ Metadata *Metadata }
+// identity hands the claims on. Only under an Entra issuer, of this very tenant, are Entra's ids read; elsewhere the configured claim is the person's key.
+func (p *RelyingParty) identity(a *assertion, tenant string) (*claims.Identity, error) {
+	subject := a.subject
+	if p.c.SubjectClaim != "" && p.c.SubjectClaim != NameIdentifierClaim {
+		var err error
+		if subject, err = a.single(p.c.SubjectClaim); err != nil {
+			return nil, err
+		}
+	}
+	if subject == "" {
+		return nil, errors.New("the token names nobody")
+	}
+	return claims.FromVerifiedSAML(claims.SAML{
+		Issuer: a.issuer, Subject: subject, Tenant: tenant, AuthTime: a.authTime(), SessionID: a.session, Attributes: a.attributes,
+	})
+}
 
-// Strategy is entra.WSFed.
-func (Protocol) Strategy() entra.Strategy { return entra.WSFed }
-
-// Open returns the driver.
-func (Protocol) Open(e entra.Env) (entra.Driver, error) { panic("sketch") }
-
-var _ entra.Protocol = Protocol{}
+// remember uses the assertion up. It is the last check, so that nobody can use up another's assertion with a broken copy of it, and one
+// atomic step, so that of two that arrive together one is refused. The id is kept until the assertion could not be valid any more.
+func (p *RelyingParty) remember(ctx context.Context, a *assertion) error {
+	sum := sha256.Sum256(fmt.Appendf(nil, "wsfed assertion\n%q\n%q", a.issuer, a.id))
+	first, err := p.c.Replay.Remember(ctx, hex.EncodeToString(sum[:]), a.notOnOrAfter.Add(p.c.Skew+time.Second))
+	if err != nil {
+		return fmt.Errorf("wsfed: replay store: %w: %w", ErrUnavailable, err)
+	}
+	if !first {
+		return refuse(CheckReplay, "the assertion has been used before")
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package wsfed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/aadsts"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+)
+
+// Protocol plugs the relying party into an entra.Service. The zero value is ready.
+type Protocol struct {
+	// Metadata is the cache of federation metadata, to share between services; nil is one for each service.
+	Metadata *Metadata
+}
+
+// Strategy is entra.WSFed.
+func (Protocol) Strategy() entra.Strategy { return entra.WSFed }
+
+// Open returns the driver.
+func (p Protocol) Open(e entra.Env) (entra.Driver, error) {
+	if e.Replay == nil {
+		return nil, errors.New("wsfed: no replay store")
+	}
+	m := p.Metadata
+	if m == nil {
+		m = new(Metadata)
+	}
+	return &driver{env: e, metadata: m}, nil
+}
+
+var (
+	_ entra.Protocol  = Protocol{}
+	_ entra.Driver    = (*driver)(nil)
+	_ entra.SignOuter = (*driver)(nil)
+	_ entra.Diagnoser = (*driver)(nil)
+)
+
+type driver struct {
+	env      entra.Env
+	metadata *Metadata
+}
+
+// open makes a relying party of a connection. It costs no network and keeps nothing, so that a changed connection needs no invalidation.
+func (d *driver) open(t entra.Target) (*RelyingParty, error) {
+	c := t.Connection
+	config := Config{
+		Realm:          c.Realm,
+		Reply:          t.CallbackURL,
+		Cloud:          t.Cloud,
+		AppID:          c.ClientID,
+		SubjectClaim:   c.SubjectClaim,
+		MetadataURL:    c.MetadataURL,
+		Issuer:         c.Issuer,
+		AllowedTenants: c.AllowedTenants,
+		AnyTenant:      c.AnyTenant,
+		Metadata:       d.metadata,
+		Replay:         d.env.Replay,
+		HTTPClient:     d.env.HTTPClient,
+		Now:            d.env.Now,
+	}
+	if config.Realm == "" && c.ClientID != "" {
+		config.Realm = "spn:" + c.ClientID
+	}
+	if !c.UseCommonEndpoint {
+		config.AllowedTenants, config.AnyTenant = nil, false
+		if c.SubjectClaim == "" {
+			config.Tenant = cmp.Or(c.TenantID, c.EntraDomain)
+		}
+	}
+	p, err := New(config)
+	if err != nil {
+		return nil, failure(entra.KindConfiguration, err)
+	}
+	return p, nil
+}
+
+// Begin implements entra.Driver. Its state is the time of the request, when that matters for the answer.
+func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byte, error) {
+	if q.Options.Claims != "" {
+		return "", nil, failure(entra.KindConfiguration, errors.New("wsfed: a claims challenge cannot be asked for over WS-Federation"))
+	}
+	p, err := d.open(q.Target)
+	if err != nil {
+		return "", nil, err
+	}
+	address, err := p.SignIn(ctx, SignInRequest{
+		Context: q.State, Params: q.Params, Fresh: q.Options.ForceLogin, MaxAge: q.Options.MaxAge,
+	})
+	if err != nil {
+		return "", nil, asEntraError(err, entra.KindConfiguration)
+	}
+	if !q.Options.ForceLogin && q.Options.MaxAge == 0 {
+		return address, nil, nil
+	}
+	return address, []byte(d.env.Now().UTC().Format(time.RFC3339)), nil
+}
+
+// Receive implements entra.Driver.
+func (d *driver) Receive(a *entra.Arrival) (entra.Receipt, error) {
+	m, err := ParseMessage(a.Method, a.Query, a.Form)
+	if err != nil {
+		return entra.Receipt{}, asEntraError(err, entra.KindToken)
+	}
+	if m.Action == ActionSignOutCleanup {
+		return entra.Receipt{SignOut: &entra.SignOutNotice{}}, nil
+	}
+	return entra.Receipt{State: m.Context}, nil
+}
+
+// Finish implements entra.Driver. WS-Federation yields no token to call Graph with.
+func (d *driver) Finish(ctx context.Context, q entra.FinishRequest) (*claims.Identity, *credential.Token, error) {
+	p, err := d.open(q.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	options, err := demanded(q)
+	if err != nil {
+		return nil, nil, asEntraError(err, entra.KindToken)
+	}
+	m, err := ParseMessage(q.Arrival.Method, q.Arrival.Query, q.Arrival.Form)
+	if err == nil && m.Action != ActionSignIn {
+		err = refuse(CheckMessage, "the message is not the answer to a sign-in")
+	}
+	if err != nil {
+		return nil, nil, asEntraError(err, entra.KindToken)
+	}
+	identity, err := p.VerifyForm(ctx, q.Arrival.Form, q.State, options...)
+	if err != nil {
+		return nil, nil, asEntraError(err, entra.KindToken)
+	}
+	return identity, nil, nil
+}
+
+// demanded turns the host's demands into what the token must say. A maximum age counts back from the request, because the person may
+// take their time on the way.
+func demanded(q entra.FinishRequest) ([]Option, error) {
+	if !q.Options.ForceLogin && q.Options.MaxAge == 0 {
+		return nil, nil
+	}
+	begun, err := time.Parse(time.RFC3339, string(q.ProtocolState))
+	if err != nil {
+		return nil, refuse(CheckFreshness, "it is not known when the sign-in was demanded")
+	}
+	if q.Options.ForceLogin {
+		return []Option{AuthenticatedSince(begun)}, nil
+	}
+	return []Option{AuthenticatedSince(begun.Add(-q.Options.MaxAge))}, nil
+}
+
+// SignOut implements entra.SignOuter.
+func (d *driver) SignOut(ctx context.Context, t entra.Target, o entra.SignOutOptions) (string, error) {
+	p, err := d.open(t)
+	if err != nil {
+		return "", err
+	}
+	address, err := p.SignOut(ctx, o.ReturnTo)
+	if err != nil {
+		return "", asEntraError(err, entra.KindConfiguration)
+	}
+	return address, nil
+}
+
+// Diagnose implements entra.Diagnoser: the configuration, the metadata, and whether the one fits the other.
+func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
+	found := func(field string, err error, fix string, mender aadsts.Mender) entra.Findings {
+		return entra.Findings{{ConnectionID: t.Connection.ID, Field: field, Problem: err.Error(), Fix: fix, Mender: mender, Severity: entra.SeverityError}}
+	}
+	p, err := d.open(t)
+	if err != nil {
+		return found("", errors.Unwrap(err), "Complete the connection's fields.", aadsts.MenderAppOwner)
+	}
+	provider, err := p.provider(ctx)
+	if err != nil {
+		return found("metadata_url", err, "Check tenant, cloud and metadata address, and that this server can reach it.", aadsts.MenderAppOwner)
+	}
+	if _, err := p.rule(provider); err != nil {
+		return found("metadata_url", err, "Check that the metadata address belongs to the tenant or provider of this connection.", aadsts.MenderAppOwner)
+	}
+	return nil
+}
+
+func failure(kind entra.Kind, err error) *entra.Error { return entra.NewError(kind, err) }
+
+// asEntraError says to the host what kind of trouble an error is, and to the person what to do. An error of no other kind is of kind other.
+func asEntraError(err error, other entra.Kind) error {
+	var refused *VerificationError
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return failure(entra.KindUnavailable, err)
+	case errors.Is(err, ErrMetadata):
+		return failure(entra.KindConfiguration, err)
+	case !errors.As(err, &refused):
+		return failure(other, err)
+	}
+	e := failure(entra.KindToken, err)
+	if text, ok := advice[refused.Check]; ok {
+		e.Public, e.Mender, e.Retry = text.public, text.mender, text.retry
+	}
+	return e
+}
+
+// advice says more than "try again" where more is known.
+var advice = map[Check]struct {
+	public string
+	mender aadsts.Mender
+	retry  bool
+}{
+	CheckMessage:     {"The answer of your organization's sign-in page was incomplete. Please sign in again.", aadsts.MenderUser, true},
+	CheckReplay:      {"This answer has been used already, for example by going back in the browser. Please sign in again.", aadsts.MenderUser, true},
+	CheckExpired:     {"The sign-in took too long and has expired. Please sign in again.", aadsts.MenderUser, true},
+	CheckNotYetValid: {"The clocks of this service and of your organization's sign-in page differ. Please tell your administrator.", aadsts.MenderHost, true},
+	CheckAudience:    {"Your organization's sign-in page answered for another application. Please tell your administrator to compare the connection's realm with the application's identifier.", aadsts.MenderAppOwner, false},
+	CheckIssuer:      {"The answer came from another organization than the one that was expected. Please use your work account, or tell your administrator.", aadsts.MenderUser, true},
+	CheckTenant:      {"Your account belongs to an organization that may not sign in here. Please use another account, or ask your administrator.", aadsts.MenderUser, true},
+	CheckFreshness:   {"You need to sign in again with your password or another factor. Please sign out at your organization's sign-in page and try again.", aadsts.MenderUser, true},
+	CheckEncrypted:   {"Your organization's sign-in page encrypts its answers, which is not supported here. Please tell your administrator to switch token encryption off for this application.", aadsts.MenderAppOwner, false},
+	CheckEnvelope:    {"Your organization's sign-in page did not send a sign-in. Please try again; if it happens again, tell your administrator.", aadsts.MenderTenantAdmin, true},
+	CheckClaims:      {"The answer of your organization's sign-in page lacks what identifies you. Please tell your administrator.", aadsts.MenderTenantAdmin, false},
+}

@@ -1,0 +1,192 @@
+package wsfed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/internal/outbound"
+)
+
+// SignInRequest of one sign-in.
+type SignInRequest struct {
+	// Context is the wctx, which comes back with the answer: random (128 bits or more), used once, bound to the browser. Required.
+	Context string
+	// Params are further parameters. These names of OpenID Connect are translated, all others go as they are:
+	//
+	//	login_hint    login_hint; username where the provider is not Entra
+	//	domain_hint   whr
+	//	prompt        wfresh=0 for "login"; other values have no counterpart and are left out
+	//	max_age       wfresh, seconds becoming whole minutes
+	//
+	// They are hints: to have the answer checked, use Fresh or MaxAge with AuthenticatedSince. Each has one value of at most 512 bytes
+	// on one line. The protocol's own names are refused.
+	Params url.Values
+	// Fresh demands that the person proves who they are again.
+	Fresh bool
+	// MaxAge, when not 0, demands it where the last proof is older. Providers count in minutes: what is left over is cut off.
+	MaxAge time.Duration
+}
+
+// SignIn returns where to send the browser. The endpoint is that of the provider's metadata.
+func (p *RelyingParty) SignIn(ctx context.Context, q SignInRequest) (string, error) {
+	if q.Context == "" {
+		return "", errors.New("wsfed: sign-in request without a Context: the answer could not be bound to this browser")
+	}
+	params, err := p.translate(q)
+	if err != nil {
+		return "", fmt.Errorf("wsfed: sign-in request: %w", err)
+	}
+	return p.address(ctx, params, url.Values{
+		"wa":      {ActionSignIn},
+		"wtrealm": {p.c.Realm},
+		"wreply":  {p.c.Reply},
+		"wctx":    {q.Context},
+		"wct":     {p.c.Now().UTC().Format("2006-01-02T15:04:05Z")},
+	})
+}
+
+// SignOut returns where to send the browser to sign out at the provider. It comes back to returnTo, which must be registered
+// with the provider; "" ends at the provider's own page.
+func (p *RelyingParty) SignOut(ctx context.Context, returnTo string) (string, error) {
+	own := url.Values{"wa": {ActionSignOut}, "wtrealm": {p.c.Realm}}
+	if returnTo != "" {
+		u, err := url.Parse(returnTo)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && outbound.IsLoopback(u.Hostname())) {
+			return "", errors.New("wsfed: sign-out: the return address must be an absolute https URL")
+		}
+		own.Set("wreply", returnTo)
+	}
+	return p.address(ctx, nil, own)
+}
+
+// translate turns parameters in OpenID Connect's names, and the demands, into WS-Federation's.
+func (p *RelyingParty) translate(q SignInRequest) (url.Values, error) {
+	out := url.Values{}
+	for name, values := range q.Params {
+		if len(values) != 1 || !oneLine(values[0]) {
+			return nil, fmt.Errorf("parameter %s needs one value, on one line of at most 512 bytes", quote(name))
+		}
+		name, value, err := p.translateOne(name, values[0])
+		if err != nil {
+			return nil, err
+		}
+		if name == "wfresh" && out.Has(name) { // prompt and max_age together: the stricter one
+			value = fewerMinutes(value, out.Get(name))
+		}
+		if name != "" {
+			out.Set(name, value)
+		}
+	}
+	minutes := strconv.FormatInt(int64(q.MaxAge/time.Minute), 10)
+	switch {
+	case q.Fresh:
+		out.Set("wfresh", "0")
+	case q.MaxAge < 0:
+		return nil, errors.New("MaxAge is negative")
+	case q.MaxAge > 0 && out.Has("wfresh"):
+		out.Set("wfresh", fewerMinutes(minutes, out.Get("wfresh")))
+	case q.MaxAge > 0:
+		out.Set("wfresh", minutes)
+	}
+	return out, nil
+}
+
+func (p *RelyingParty) translateOne(name, value string) (string, string, error) {
+	switch strings.ToLower(name) {
+	case "login_hint":
+		if p.authority.entra {
+			return "login_hint", value, nil
+		}
+		return "username", value, nil // https://learn.microsoft.com/windows-server/identity/ad-fs/technical-reference/ad-fs-2.0-passive-requests
+	case "domain_hint":
+		return "whr", value, nil
+	case "prompt":
+		if strings.Contains(" "+value+" ", " login ") {
+			return "wfresh", "0", nil
+		}
+		return "", "", nil
+	case "max_age":
+		seconds, err := strconv.ParseUint(value, 10, 31)
+		if err != nil {
+			return "", "", errors.New("max_age is not a number of seconds")
+		}
+		return "wfresh", strconv.FormatUint(seconds/60, 10), nil
+	}
+	return name, value, nil
+}
+
+// fewerMinutes returns the smaller of two numbers; what is not a number loses.
+func fewerMinutes(a, b string) string {
+	x, errX := strconv.ParseUint(a, 10, 31)
+	y, errY := strconv.ParseUint(b, 10, 31)
+	if errX == nil && (errY != nil || x <= y) {
+		return a
+	}
+	return b
+}
+
+// address puts a request together, and then looks once more at the address that came out: each parameter is there once, in whatever case it
+// is written, and those of the protocol are ours.
+func (p *RelyingParty) address(ctx context.Context, params, own url.Values) (string, error) {
+	provider, err := p.provider(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, err := p.rule(provider); err != nil {
+		return "", err // nobody could come back from there
+	}
+	u, err := outbound.CheckURL(provider.SignInURL)
+	if err != nil {
+		return "", fmt.Errorf("wsfed: passive endpoint: %w", err)
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", fmt.Errorf("wsfed: passive endpoint: %w: malformed query", ErrMetadata)
+	}
+	for _, more := range []url.Values{params, own} {
+		for name, values := range more {
+			query[name] = append(query[name], values...)
+		}
+	}
+	u.RawQuery = query.Encode()
+	if err := checkAddress(u, own); err != nil {
+		return "", fmt.Errorf("wsfed: request: %w", err)
+	}
+	return u.String(), nil
+}
+
+func checkAddress(u *url.URL, own url.Values) error {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return errors.New("malformed query")
+	}
+	seen := map[string]bool{}
+	for name, values := range query {
+		lower := strings.ToLower(name)
+		switch {
+		case seen[lower] || len(values) != 1:
+			return fmt.Errorf("the parameter %s is there twice", quote(name))
+		case entra.Reserved(name) && (!own.Has(name) || own.Get(name) != values[0]):
+			return fmt.Errorf("the parameter %s is reserved", quote(name))
+		}
+		seen[lower] = true
+	}
+	for name := range own {
+		if !seen[name] {
+			return fmt.Errorf("the parameter %s is lost", quote(name))
+		}
+	}
+	return nil
+}
+
+// oneLine reports whether v is at most 512 bytes of UTF-8 without control characters.
+func oneLine(v string) bool {
+	return len(v) <= 512 && utf8.ValidString(v) && !strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 })
+}
