@@ -70,6 +70,7 @@ func verifyGoxmldsig(document, tag, idAttr string, certificate []byte) error {
 	}
 	v := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{trusted}})
 	v.IdAttribute = idAttr
+	v.Clock = dsig.NewFakeClockAt(signingTime)
 	_, err = v.Validate(signed.Copy())
 	return err
 }
@@ -88,7 +89,8 @@ func verifyXMLSec(t *testing.T, document, node, idAttr string, certificate []byt
 	file, trusted := filepath.Join(dir, "signed.xml"), filepath.Join(dir, "certificate.pem")
 	require.NoError(t, os.WriteFile(file, []byte(document), 0o600))
 	require.NoError(t, os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o600))
-	out, err := exec.Command(binary, "--verify", "--id-attr:"+idAttr, node, "--trusted-pem", trusted, file).CombinedOutput()
+	out, err := exec.Command(binary, "--verify", "--id-attr:"+idAttr, node, "--trusted-pem", trusted,
+		"--verification-gmt-time", signingTime.Format(time.DateTime), file).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
