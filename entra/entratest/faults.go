@@ -37,10 +37,10 @@ type Faults struct {
 
 	// OldSignIn says that people signed in this long before they did: auth_time and AuthnInstant, whatever was asked for.
 	OldSignIn time.Duration
-	// ClaimsChallenge, a value of the claims parameter, is answered to codes, refresh tokens and Graph calls whose sign-in did
-	// not ask for it.
-	ClaimsChallenge string
-	NoContexts      bool // ID tokens without acrs, even when it was asked for
+	// ClaimsChallenge, a value of the claims parameter, is what the token endpoint answers (AADSTS50076) to codes and refresh
+	// tokens whose sign-in did not ask for it. GraphChallenge is the same for Graph, which answers 401 and insufficient_claims.
+	ClaimsChallenge, GraphChallenge string
+	NoContexts                      bool // ID tokens without acrs, even when it was asked for
 
 	ClockSkew     time.Duration // the server's clock against Options.Now
 	TokenLifetime time.Duration // 0: an hour; negative: expired when issued

@@ -37,7 +37,7 @@ func (s *Server) issue(app *Application, g *grant, granted scopes, nonce string,
 	seconds := int(accessLifetime(faults) / time.Second)
 	answer := &tokenAnswer{
 		Type: "Bearer", Scope: strings.Join(granted.granted, " "), ExpiresIn: seconds, ExtendedExpiresIn: seconds,
-		AccessToken: s.userAccessToken(app, acc, granted.permissions(app), faults),
+		AccessToken: s.userAccessToken(app, acc, granted.permissions(app), g.claims.raw),
 	}
 	if granted.offline {
 		answer.RefreshToken = s.newRefreshToken(g, granted)
@@ -140,8 +140,11 @@ func accessLifetime(faults Faults) time.Duration {
 // userAccessToken makes an access token for Graph: a v1.0 token, for Graph is a v1.0 resource. It is signed by the same keys as
 // ID tokens, so that only issuer, audience and version tell an application that it is not one.
 // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
-func (s *Server) userAccessToken(app *Application, acc *account, permissions []string, faults Faults) string {
-	claims := s.accessClaims(acc.tenant, app, faults)
+func (s *Server) userAccessToken(app *Application, acc *account, permissions []string, asked string) string {
+	claims := s.accessClaims(acc.tenant, app, s.currentFaults())
+	if asked != "" {
+		claims[askedClaims] = asked
+	}
 	claims["scp"] = strings.Join(permissions, " ")
 	claims["idtyp"] = "user"
 	claims["oid"] = acc.user.ID
