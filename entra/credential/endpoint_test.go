@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -312,4 +313,10 @@ func TestTokenEndsWithItsContext(t *testing.T) {
 	cancel()
 	_, err := s.endpoint().Token(ctx, s.request())
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+var publicCloud = cloud.Public()
+
+func memoryAnswer(body string) *http.Response {
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 }
