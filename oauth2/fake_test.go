@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"math/big"
 	"net/http"
@@ -312,4 +313,10 @@ func text(claims map[string]any) string {
 		panic(err)
 	}
 	return string(data)
+}
+
+// isRefused reports whether err is a VerificationError of that check; "" is any.
+func isRefused(err error, check string) bool {
+	var refused *oauth2.VerificationError
+	return errors.As(err, &refused) && (check == "" || refused.Check == check)
 }
