@@ -47,6 +47,8 @@ type Faults struct {
 	Overage       bool          // groups are always too many for the token
 	// NoGroups leaves the groups claim out, as Entra does for someone without groups.
 	NoGroups bool
+	// ByteOrderMark puts one before federation metadata, as Entra's document can have it.
+	ByteOrderMark bool
 	// ForeignSource is the address that overage claims name, and ForeignNextLink the one that Graph's pages lead to, in place of
 	// the right ones: whoever sends a bearer token there gives it away.
 	ForeignSource, ForeignNextLink string

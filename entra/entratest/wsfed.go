@@ -1,6 +1,7 @@
 package entratest
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,18 +12,16 @@ import (
 
 // The values of wa (WS-Federation 1.2, section 13.2).
 const (
-	waSignIn   = "wsignin1.0"
-	waSignOut  = "wsignout1.0"
-	waCleanUp  = "wsignoutcleanup1.0"
-	wsfedPath  = "/{tenant}/wsfed"
-	wsfedStart = "wsfed " // marks, among a session's applications, the address to clean up
+	waSignIn  = "wsignin1.0"
+	waSignOut = "wsignout1.0"
+	waCleanUp = "wsignoutcleanup1.0"
 )
 
 // wsfedRoutes adds the WS-Federation endpoints.
 // https://learn.microsoft.com/entra/identity-platform/federation-metadata
 func (s *Server) wsfedRoutes(mux *http.ServeMux) {
-	s.handle(mux, "GET "+wsfedPath, EndpointWSFed, s.wsfed)
-	s.handle(mux, "POST "+wsfedPath, EndpointWSFed, s.wsfed)
+	s.handle(mux, "GET /{tenant}/wsfed", EndpointWSFed, s.wsfed)
+	s.handle(mux, "POST /{tenant}/wsfed", EndpointWSFed, s.wsfed)
 	// Entra's paths are case-insensitive; these two spellings are what people configure.
 	s.handle(mux, "GET /{tenant}/FederationMetadata/2007-06/FederationMetadata.xml", EndpointMetadata, s.federationMetadata)
 	s.handle(mux, "GET /{tenant}/federationmetadata/2007-06/federationmetadata.xml", EndpointMetadata, s.federationMetadata)
@@ -42,7 +41,7 @@ func (s *Server) wsfed(w http.ResponseWriter, r *http.Request) {
 		case waSignIn:
 			f = s.wsfedSignIn(w, r, a, q)
 		case waSignOut, waCleanUp:
-			f = s.wsfedSignOut(w, r, q)
+			s.wsfedSignOut(w, r, a, q)
 		case "":
 			f = fail(900144, "wa")
 		default:
@@ -91,7 +90,7 @@ func (s *Server) wsfedSignIn(w http.ResponseWriter, r *http.Request, a authority
 	if err != nil {
 		return fail(90033)
 	}
-	s.noteApplication(acc.sid, wsfedStart+reply)
+	s.noteApplication(acc.sid, wsfedApplication+reply)
 	answer := url.Values{"wa": {waSignIn}, "wresult": {result}}
 	if wctx := q.Get("wctx"); wctx != "" {
 		answer.Set("wctx", wctx)
@@ -120,9 +119,9 @@ func (s *Server) wsfedResult(acc *account, app *Application, realm string) (stri
 	faults, now := s.currentFaults(), s.now()
 	a := assertion{
 		id:            "_" + newGUID(),
-		issuer:        or(faults.WrongIssuer, s.issuerV1(acc.tenant.ID)),
-		audience:      or(faults.WrongAudience, realm),
-		subject:       samlSubject(acc, app),
+		issuer:        cmp.Or(faults.WrongIssuer, s.issuerV1(acc.tenant.ID)),
+		audience:      cmp.Or(faults.WrongAudience, realm),
+		subject:       pairwise(acc.tenant.ID, acc.user.ID, app.ClientID),
 		issued:        now,
 		notBefore:     now.Add(-5 * time.Minute),
 		expires:       now.Add(55 * time.Minute), // an hour in all, as in the tokens that Entra sends
@@ -141,14 +140,6 @@ func (s *Server) wsfedResult(acc *account, app *Application, realm string) (stri
 		return "", err
 	}
 	return a.response(app.TokenType, token).String(), nil
-}
-
-// or returns s, or otherwise when s is empty.
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // federationMetadata serves the document of a tenant, or with the template issuer that of the shared authorities.
@@ -183,5 +174,9 @@ func (s *Server) federationMetadata(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
-	_, _ = w.Write([]byte(xmlDeclaration + signed.String())) // the caller has gone
+	start := xmlDeclaration
+	if s.currentFaults().ByteOrderMark {
+		start = byteOrderMark + start
+	}
+	_, _ = w.Write([]byte(start + signed.String())) // the caller has gone
 }

@@ -384,6 +384,7 @@ func TestWSFedFaults(t *testing.T) {
 	assert.Empty(t, a.values(claimGroups))
 	assert.Len(t, a.values(claimGroupsLink), 1)
 	assert.Empty(t, signIn(Faults{NoGroups: true}).values(claimGroups))
+	assert.Equal(t, []string{"https://evil.example/"}, signIn(Faults{Overage: true, ForeignSource: "https://evil.example/"}).values(claimGroupsLink))
 
 	window := func(a wsfedAnswer) (string, string) {
 		c := a.document.FindElement("//Conditions")
@@ -447,6 +448,13 @@ func TestFederationMetadata(t *testing.T) {
 			assert.Equal(t, tt.passive, doc.FindElement("//RoleDescriptor[1]/PassiveRequestorEndpoint//Address").Text())
 		})
 	}
+	t.Run("byte order mark", func(t *testing.T) {
+		s.SetFaults(Faults{ByteOrderMark: true})
+		defer s.SetFaults(Faults{})
+		document, certificates := s.published(t, metadataPath(ContosoID))
+		assert.True(t, strings.HasPrefix(document, "\xef\xbb\xbf<?xml"))
+		require.NoError(t, verifySignature(t, document, nsMetadata, "EntityDescriptor", "ID", certificates[len(certificates)-1]))
+	})
 	for name, path := range map[string]string{
 		"unknown tenant": metadataPath("nobody.example"), "unknown application": metadataPath(ContosoID) + "?appid=" + BobID,
 	} {
@@ -492,9 +500,9 @@ func TestWSFedSignOut(t *testing.T) {
 		require.ErrorContains(t, err, "asks who is there")
 		assert.NotContains(t, signOut(b), "<iframe", "a second sign-out has nobody to tell")
 	})
-	t.Run("without wtrealm the session's applications decide", func(t *testing.T) {
+	t.Run("without wtrealm any application's address will do", func(t *testing.T) {
 		assert.Contains(t, signOut(signedIn(), "wreply", wsfedReply), `id="return"`)
-		assert.NotContains(t, signOut(s.NewBrowser(), "wreply", wsfedReply), `id="return"`)
+		assert.Contains(t, signOut(s.NewBrowser(), "wreply", wsfedReply), `id="return"`)
 	})
 	t.Run("never to a foreign address", func(t *testing.T) {
 		for _, reply := range []string{"https://evil.example/", wsfedReply + "x", "//evil.example", "javascript:alert(1)"} {
