@@ -17,8 +17,15 @@ func Fold(address string) string {
 		return ""
 	}
 	local := address[:strings.LastIndexByte(address, '@')]
-	return strings.Map(lowerASCII, local) + "@" + domain
+	folded := strings.Map(lowerASCII, local) + "@" + domain
+	if len(folded) > maxAddress { // A-labels are longer than what they stand for
+		return ""
+	}
+	return folded
 }
+
+// maxAddress is the longest address in bytes: RFC 5321, section 4.5.3.1.3, without the angle brackets.
+const maxAddress = 254
 
 func lowerASCII(r rune) rune {
 	if r >= 'A' && r <= 'Z' {
