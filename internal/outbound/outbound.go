@@ -41,7 +41,7 @@ func CheckURL(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: not a URL", ErrAddress) // the parser's error repeats the URL
 	}
 	switch {
-	case u.Host == "" || u.Opaque != "" || u.User != nil || u.Fragment != "":
+	case u.Hostname() == "" || u.Opaque != "" || u.User != nil || u.Fragment != "": // a bare ":443" would dial this machine
 		return nil, fmt.Errorf("%w: needs a host, and neither user info nor fragment", ErrAddress)
 	case u.Scheme == "https", u.Scheme == "http" && IsLoopback(u.Hostname()):
 		return u, nil
@@ -79,6 +79,8 @@ var guarded = sync.OnceValue(func() *http.Client {
 			IdleConnTimeout:       90 * time.Second,
 			TLSHandshakeTimeout:   5 * time.Second,
 			ResponseHeaderTimeout: 10 * time.Second,
+
+			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}
 })
@@ -92,27 +94,33 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// special are the ranges that net/netip's predicates do not cover (IANA special-purpose registries, RFC 6890).
+// special are the ranges that neither net/netip's predicates nor allocated6 cover (IANA special-purpose registries, RFC 6890).
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"),   // shared address space, RFC 6598
-	netip.MustParsePrefix("192.0.0.0/24"),    // IETF protocol assignments
-	netip.MustParsePrefix("192.0.2.0/24"),    // documentation
-	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarking
-	netip.MustParsePrefix("198.51.100.0/24"), // documentation
-	netip.MustParsePrefix("203.0.113.0/24"),  // documentation
-	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, and broadcast
-	netip.MustParsePrefix("64:ff9b::/96"),    // NAT64: an IPv4 address in disguise
-	netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("100::/64"),
-	netip.MustParsePrefix("2001::/23"), // Teredo and others
-	netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"), // 6to4: an IPv4 address in disguise
-	netip.MustParsePrefix("fec0::/10"), // site-local, deprecated
+	netip.MustParsePrefix("100.64.0.0/10"),    // shared address space, RFC 6598
+	netip.MustParsePrefix("168.63.129.16/32"), // the host below every Azure virtual machine: public in form only
+	netip.MustParsePrefix("192.0.0.0/24"),     // IETF protocol assignments
+	netip.MustParsePrefix("192.0.2.0/24"),     // documentation
+	netip.MustParsePrefix("192.88.99.0/24"),   // 6to4 relays, RFC 7526
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarking
+	netip.MustParsePrefix("198.51.100.0/24"),  // documentation
+	netip.MustParsePrefix("203.0.113.0/24"),   // documentation
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, and broadcast
+	netip.MustParsePrefix("2001::/23"),        // Teredo and others
+	netip.MustParsePrefix("2001:db8::/32"),    // documentation
+	netip.MustParsePrefix("2002::/16"),        // 6to4: an IPv4 address in disguise
+	netip.MustParsePrefix("3fff::/20"),        // documentation, RFC 9637
 }
+
+// allocated6 is all of IPv6 that is global unicast today (RFC 4291 section 2.4 and IANA's registry). Outside of it lie NAT64 (64:ff9b::/96
+// and 64:ff9b:1::/48), IPv4-compatible addresses (::/96), unique local and site-local ones, and whatever comes next.
+var allocated6 = netip.MustParsePrefix("2000::/3")
 
 func isPublic(ip netip.Addr) bool {
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
+		return false
+	}
+	if ip.Is6() && !allocated6.Contains(ip) {
 		return false
 	}
 	for _, p := range special {
@@ -146,6 +154,9 @@ type bounded struct {
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := CheckURL(r.URL.String()); err != nil {
+		if r.Body != nil {
+			r.Body.Close() // as http.RoundTripper demands, also when it fails
+		}
 		return nil, err
 	}
 	res, err := b.next.RoundTrip(r)
@@ -212,7 +223,7 @@ func Get(ctx context.Context, base *http.Client, rawURL string, max int64) (*Res
 		return nil, err
 	}
 	if res.Status != http.StatusOK {
-		return nil, &StatusError{Host: r.URL.Host, Path: r.URL.Path, Status: res.Status}
+		return nil, &StatusError{Host: r.URL.Host, Path: r.URL.EscapedPath(), Status: res.Status}
 	}
 	return res, nil
 }
@@ -232,5 +243,5 @@ func fetchError(r *http.Request, err error) error {
 	if errors.As(err, &ue) {
 		err = ue.Err
 	}
-	return fmt.Errorf("%s %s%s: %w", r.Method, r.URL.Host, r.URL.Path, err)
+	return fmt.Errorf("%s %s%s: %w", r.Method, r.URL.Host, r.URL.EscapedPath(), err) // escaped: one line in any log
 }
