@@ -68,6 +68,8 @@ func (a *assertion) checkTimes(now time.Time, skew time.Duration) error {
 		return refuse(CheckNotYetValid, "the token becomes valid at %s; is the clock right?", later(a.notBefore, a.issued).UTC().Format(time.RFC3339))
 	case !now.Add(-skew).Before(a.notOnOrAfter):
 		return refuse(CheckExpired, "the token expired at %s", a.notOnOrAfter.UTC().Format(time.RFC3339))
+	case !a.notBefore.Before(a.notOnOrAfter):
+		return refuse(CheckConditions, "the token is valid at no time")
 	case !a.sessionEnd.IsZero() && !now.Add(-skew).Before(a.sessionEnd):
 		return refuse(CheckExpired, "the provider's session ended at %s", a.sessionEnd.UTC().Format(time.RFC3339))
 	}

@@ -252,11 +252,11 @@ func (r *issuerRule) check(a *assertion) (tenant string, err error) {
 	if !cloud.IsCanonicalGUID(tenant) {
 		return "", refuse(CheckTenant, "the tenant %s is not a GUID in lower case", quote(tenant))
 	}
-	if want := cloud.Issuer(r.template, tenant); want == "" || a.issuer != want {
-		return "", refuse(CheckIssuer, "the token of tenant %s was issued by %s", quote(tenant), quote(a.issuer))
-	}
 	if !r.admits(tenant) {
 		return "", refuse(CheckTenant, "the tenant %s is not one that may sign people in", quote(tenant))
+	}
+	if want := cloud.Issuer(r.template, tenant); want == "" || a.issuer != want {
+		return "", refuse(CheckIssuer, "the token of tenant %s was issued by %s", quote(tenant), quote(a.issuer))
 	}
 	return tenant, nil
 }

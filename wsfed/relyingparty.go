@@ -235,7 +235,7 @@ func (p *RelyingParty) verify(ctx context.Context, d *document, token int, optio
 	}
 	identity, err := p.identity(a, tenant)
 	if err != nil {
-		return nil, &VerificationError{CheckClaims, err}
+		return nil, err
 	}
 	if err := p.remember(ctx, a); err != nil {
 		return nil, err
@@ -303,15 +303,19 @@ func (p *RelyingParty) identity(a *assertion, tenant string) (*claims.Identity, 
 	if p.c.SubjectClaim != "" && p.c.SubjectClaim != NameIdentifierClaim {
 		var err error
 		if subject, err = a.single(p.c.SubjectClaim); err != nil {
-			return nil, err
+			return nil, &VerificationError{CheckClaims, err}
 		}
 	}
 	if subject == "" {
-		return nil, errors.New("the token names nobody")
+		return nil, refuse(CheckSubject, "the token names nobody")
 	}
-	return claims.FromVerifiedSAML(claims.SAML{
+	identity, err := claims.FromVerifiedSAML(claims.SAML{
 		Issuer: a.issuer, Subject: subject, Tenant: tenant, AuthTime: a.authTime(), SessionID: a.session, Attributes: a.attributes,
 	})
+	if err != nil {
+		return nil, &VerificationError{CheckClaims, err}
+	}
+	return identity, nil
 }
 
 // remember uses the assertion up. It is the last check, so that nobody can use up another's assertion with a broken copy of it, and one
