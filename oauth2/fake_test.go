@@ -320,3 +320,11 @@ func isRefused(err error, check string) bool {
 	var refused *oauth2.VerificationError
 	return errors.As(err, &refused) && (check == "" || refused.Check == check)
 }
+
+func newTestFuzz(t *testing.T) *testFuzz {
+	f := newFake(t)
+	c := f.client(t, f.inMemory(func(*http.Request) {}))
+	_, p := begin(t, c, oauth2.SignInRequest{})
+	f.answers(p, nil)
+	return &testFuzz{fake: f, client: c, pending: p}
+}
