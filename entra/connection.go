@@ -1,13 +1,15 @@
 package entra
 
 import (
-	"context"
 	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/hrd"
 )
 
 // Strategy is the protocol of a connection, spelled as in Kinde's management API.
@@ -19,54 +21,67 @@ const (
 	WSFed  Strategy = "wsfed:azure_ad"
 )
 
-// Connection is what an admin fills in. Nobody modifies one that a store returned; use Clone.
+// Connection is what an admin fills in: one customer's Entra ID tenant, and what is wanted of it. Nobody modifies one that a
+// store returned; use Clone. It changes through a Registrar, which calls Check.
+//
+// The JSON is that of Kinde's management API, see MarshalJSON.
 type Connection struct {
-	ID, Version       string // Version "" has never been stored
-	Name, DisplayName string
-	Strategy          Strategy
+	ID, Version string // Version "" has never been stored
+	Name        string // what an imported user's record refers to
+	DisplayName string // what a sign-in button says
+	Strategy    Strategy
 
-	OrganizationID      string   // "" : environment-level
+	OrganizationID      string   // the customer whose own connection it is; "": environment-level, which others may share
 	Organizations       []string // of an environment-level connection: organizations that switched it on
-	Enabled             bool
-	EnabledApplications []string // environment-level: the applications that may use it
+	Enabled             bool     // off: nobody begins, nobody finishes; see EnabledFor
+	EnabledApplications []string // the host's applications that may use it
 	AllApplications     bool     // for hosts without any applications
 
-	EntraDomain string // a verified domain, or a GUID, as the admin typed it
-	TenantID    string // the GUID it resolved to; pinned
-	Cloud       string // name; "" is the public cloud
+	EntraDomain string // the tenant as the admin typed it: one of its verified domains, or its GUID
+	TenantID    string // the GUID it resolved to, in lower case; pinned by the Registrar
+	Cloud       string // name, as of package cloud or Config.Clouds; "" is the public cloud
 
-	ClientID         string
-	ClientSecret     credential.Secret
+	ClientID         string            // application (client) id, a GUID
+	ClientSecret     credential.Secret // the secret's value
 	NextClientSecret credential.Secret // second slot, for rotation
 
 	Realm                  string // WS-Federation: wtrealm and audience; "" is spn:{client_id}
-	MetadataURL, Issuer    string // WS-Federation with AD FS; "" derives from cloud and tenant
-	SubjectClaim           string // AD FS: the immutable claim that identifies a person
-	AllowProviderInitiated bool   // an answer nobody asked for restarts the sign-in as our own request
+	MetadataURL            string // WS-Federation with AD FS: its federation metadata; "": Entra, derived from cloud and tenant
+	Issuer                 string // WS-Federation with AD FS: its issuer, exactly
+	SubjectClaim           string // WS-Federation with AD FS: URI of the immutable claim that identifies a person
+	InsecureMutableSubject bool   // SubjectClaim may be an address or a user name: whoever inherits a name then inherits the account
+	AllowProviderInitiated bool   // WS-Federation: an answer nobody asked for restarts the sign-in as our own request
 
-	HomeRealmDomains []string      // with or without "@", as the admin spelled them
-	DomainProofs     []DomainProof // written by the Registrar only
-	AlwaysShowButton bool
+	HomeRealmDomains   []string      // with or without "@", as the admin spelled them
+	DomainProofs       []DomainProof // written by the Registrar only
+	AllowMailProviders bool          // home realm domains may be those of mail providers (gmail.com)
+	AlwaysShowButton   bool          // also when there are proven domains
 
 	UseCommonEndpoint bool
-	AllowedTenants    []string // GUIDs; with UseCommonEndpoint
-	AnyTenant         bool     // any work tenant
+	AllowedTenants    []string // GUIDs in lower case; with UseCommonEndpoint. See AdmittedTenants
+	AnyTenant         bool     // any work tenant, with UseCommonEndpoint; personal accounts only if AllowedTenants names theirs
 
-	ExtendedProfile         bool
-	UserGroups              bool
-	TrustEmails             bool
-	SyncProfile             bool
-	CreateMissingUsers      bool
-	AutoJoinOrganization    bool
-	KeepOtherIdentities     bool
-	UseCustomDomain         bool
-	Scopes                  []string // beyond openid profile email; OAuth 2.0
-	ResponseMode            string   // "" is query; "form_post"
-	UpstreamParams          map[string]UpstreamParam
-	Unknown, UnknownOptions map[string]json.RawMessage // members that we do not know, kept
+	ExtendedProfile      bool                     // extended profile → extra_claims
+	UserGroups           bool                     // get user groups
+	TrustEmails          bool                     // link to existing users by evidenced address
+	SyncProfile          bool                     // acts only while the host's policy is on too
+	CreateMissingUsers   bool                     // just-in-time provisioning
+	AutoJoinOrganization bool                     // the user joins OrganizationID
+	KeepOtherIdentities  bool                     // linking leaves email, phone and social identities in place
+	UseCustomDomain      bool                     // callback URL on the host's custom domain
+	Scopes               []string                 // OAuth 2.0: beyond openid profile email
+	ResponseMode         string                   // OAuth 2.0: "" is query; "form_post"
+	UpstreamParams       map[string]UpstreamParam // by the parameter's name
+
+	// Members of the JSON that we do not know, kept: at the top level and in options.
+	Unknown, UnknownOptions map[string]json.RawMessage
+
+	// spelled keeps members that the JSON gave although they say no more than their absence would (false, "", [], null), so
+	// that it comes back as it was. The key is the member's path.
+	spelled map[string]json.RawMessage
 }
 
-// UpstreamParam is a parameter sent upstream: a static value, or the alias of an incoming hint.
+// UpstreamParam is a parameter sent upstream: a static value, or the alias of an incoming hint (login_hint, prompt, …).
 type UpstreamParam struct {
 	Value string `json:"value,omitempty"`
 	Alias string `json:"alias,omitempty"`
@@ -75,77 +90,133 @@ type UpstreamParam struct {
 // DomainState says whether a home realm domain routes.
 type DomainState string
 
-// The states.
+// The states. Only a proven domain routes, hides the button and supports an address.
 const (
 	DomainPending DomainState = "pending"
 	DomainProven  DomainState = "proven"
-	DomainLapsed  DomainState = "lapsed"
+	DomainLapsed  DomainState = "lapsed" // was proven, and is no more
 )
 
 // DomainProof is the state of one home realm domain.
 type DomainProof struct {
 	Domain string      `json:"domain"` // canonical
 	State  DomainState `json:"state"`
-	By     string      `json:"by,omitempty"` // "environment", "authority", "entra"
+	By     string      `json:"by,omitempty"` // who proved it: ProofByEnvironment, …
 	At     time.Time   `json:"at,omitzero"`
 }
 
-// Domains returns the canonical home realm domains, proven or not; what is not a domain is left out (Check reports it).
-func (c *Connection) Domains() []string { panic("sketch") }
+// Domains returns the canonical home realm domains, proven or not, each once, in the admin's order. What is not a domain is
+// left out (Check reports it).
+func (c *Connection) Domains() []string {
+	var out []string
+	for _, d := range c.HomeRealmDomains {
+		if domain, err := hrd.Canonical(d); err == nil && !slices.Contains(out, domain) {
+			out = append(out, domain)
+		}
+	}
+	return out
+}
 
-// ProvenDomains returns the canonical home realm domains that route.
-func (c *Connection) ProvenDomains() []string { panic("sketch") }
+// ProvenDomains returns the canonical home realm domains that route: still listed, and proven.
+func (c *Connection) ProvenDomains() []string {
+	return slices.DeleteFunc(c.Domains(), func(domain string) bool {
+		return !slices.ContainsFunc(c.DomainProofs, func(p DomainProof) bool {
+			return p.Domain == domain && p.State == DomainProven
+		})
+	})
+}
 
-// Tenant returns what the authority's address names: the pinned GUID, else the domain, else "organizations" on the common endpoint.
-func (c *Connection) Tenant() string { panic("sketch") }
+// Tenant returns what the authority's address names: the pinned GUID, else the domain in canonical form.
+//
+// On the common endpoint, when tenants are listed or any is admitted, it is the word for many: "organizations", or "common"
+// when personal accounts are among them or the protocol is WS-Federation, which knows no other. A common endpoint with a
+// domain and nothing else admits that one tenant only, and so its own address is used.
+//
+// It is "" when the connection names no tenant, as with AD FS.
+func (c *Connection) Tenant() string {
+	if c.UseCommonEndpoint && (c.AnyTenant || len(c.AllowedTenants) > 0) {
+		if c.Strategy == WSFed || slices.Contains(c.AllowedTenants, cloud.Consumers) {
+			return "common"
+		}
+		return "organizations"
+	}
+	if c.TenantID != "" {
+		return c.TenantID
+	}
+	typed := strings.ToLower(strings.TrimSpace(c.EntraDomain))
+	if domain, err := hrd.Canonical(typed); err == nil {
+		return domain
+	}
+	if cloud.IsGUID(typed) {
+		return typed
+	}
+	return ""
+}
 
-// EnabledFor is the one function that decides whether a connection is on, for Begin and for Finish.
+// AdmittedTenants returns the GUIDs of the tenants whose people may sign in. On the common endpoint without a list it is the
+// tenant of the connection's own domain: an exported connection that used that endpoint admitted everybody, and must not here.
+//
+// Empty admits nobody, unless AnyTenant is set: then any work tenant is admitted beside those listed, and the tenant of
+// personal accounts only when it is listed.
+func (c *Connection) AdmittedTenants() []string {
+	if c.UseCommonEndpoint && (c.AnyTenant || len(c.AllowedTenants) > 0) {
+		return slices.Clone(c.AllowedTenants)
+	}
+	if t := c.Tenant(); cloud.IsCanonicalGUID(t) {
+		return []string{t}
+	}
+	return nil
+}
+
+// ADFS reports whether the provider is AD FS, or another that speaks WS-Federation, instead of Entra.
+func (c *Connection) ADFS() bool {
+	return c.Strategy == WSFed && (c.MetadataURL != "" || c.Issuer != "")
+}
+
+// EnabledFor is the one function that decides whether a connection is on, for Begin and for Finish. Application and
+// organization are those that the host names, "" where it names none; byHomeRealm says that an address led here.
+//
+//   - Switched off, it is off for everybody.
+//   - An organization's own connection is on for its organization, for the applications listed if any are. By home realm
+//     discovery neither counts: it goes before the choice of an organization, and the person lands in the connection's own.
+//   - A shared connection that an organization switched on is, for that organization, like its own.
+//   - Otherwise an environment-level connection is on for the applications listed, or for all.
 func (c *Connection) EnabledFor(application, organization string, byHomeRealm bool) bool {
-	panic("sketch")
+	listed := c.AllApplications || application != "" && slices.Contains(c.EnabledApplications, application)
+	switch {
+	case !c.Enabled:
+		return false
+	case c.OrganizationID != "":
+		return byHomeRealm || (organization == "" || organization == c.OrganizationID) && (listed || len(c.EnabledApplications) == 0)
+	case organization != "" && slices.Contains(c.Organizations, organization):
+		return byHomeRealm || listed || len(c.EnabledApplications) == 0
+	}
+	return listed
 }
 
-// Clone returns a deep copy.
-func (c *Connection) Clone() *Connection { panic("sketch") }
-
-// Check reports every problem at once; pure.
-func (c *Connection) Check() Findings { panic("sketch") }
-
-// MarshalJSON writes Kinde's shape, secrets left out.
-func (c Connection) MarshalJSON() ([]byte, error) { panic("sketch") }
-
-// UnmarshalJSON reads Kinde's shape, a secret in clear if there is one.
-func (c *Connection) UnmarshalJSON(data []byte) error { panic("sketch") }
-
-// EncodeConnection is for a store: everything, secrets sealed.
-func EncodeConnection(ctx context.Context, c *Connection, s Sealer) ([]byte, error) { panic("sketch") }
-
-// DecodeConnection reads what EncodeConnection wrote.
-func DecodeConnection(ctx context.Context, data []byte, s Sealer) (*Connection, error) {
-	panic("sketch")
+// Clone returns a deep copy; nil for nil.
+func (c *Connection) Clone() *Connection {
+	if c == nil {
+		return nil
+	}
+	out := *c
+	out.Organizations = slices.Clone(c.Organizations)
+	out.EnabledApplications = slices.Clone(c.EnabledApplications)
+	out.HomeRealmDomains = slices.Clone(c.HomeRealmDomains)
+	out.DomainProofs = slices.Clone(c.DomainProofs)
+	out.AllowedTenants = slices.Clone(c.AllowedTenants)
+	out.Scopes = slices.Clone(c.Scopes)
+	out.UpstreamParams = maps.Clone(c.UpstreamParams)
+	out.Unknown = cloneRaw(c.Unknown)
+	out.UnknownOptions = cloneRaw(c.UnknownOptions)
+	out.spelled = cloneRaw(c.spelled)
+	return &out
 }
 
-// Severity of a finding.
-type Severity int
-
-// The severities.
-const (
-	SeverityOK Severity = iota
-	SeverityWarning
-	SeverityError
-)
-
-// Finding is one thing that was found in a connection.
-type Finding struct {
-	ConnectionID        string
-	Field, Problem, Fix string // Field: the JSON name; "" is the connection as a whole
-	Mender              aadsts.Mender
-	Severity            Severity
+func cloneRaw(in map[string]json.RawMessage) map[string]json.RawMessage {
+	out := maps.Clone(in)
+	for name, raw := range out {
+		out[name] = slices.Clone(raw)
+	}
+	return out
 }
-
-// Findings is a list of them.
-type Findings []Finding
-
-// Err returns nil when there are only warnings, else an error that names every fault.
-func (f Findings) Err() error { panic("sketch") }
-
-var _ = cloud.Cloud{}

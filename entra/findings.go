@@ -1,0 +1,83 @@
+package entra
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tenantdoor/tenantdoor/entra/aadsts"
+)
+
+// Severity of a finding.
+type Severity int
+
+// The severities.
+const (
+	SeverityOK      Severity = iota // looked at and found right
+	SeverityWarning                 // works, but somebody should look
+	SeverityError                   // cannot work, or must not
+)
+
+// String returns "ok", "warning" or "error".
+func (s Severity) String() string {
+	switch s {
+	case SeverityOK:
+		return "ok"
+	case SeverityWarning:
+		return "warning"
+	}
+	return "error"
+}
+
+// Finding is one thing that was found in a connection.
+type Finding struct {
+	ConnectionID string
+	Field        string // the member's name in the JSON; "" is the connection as a whole
+	Problem      string // what is wrong, in a sentence without a full stop; never a secret
+	Fix          string // what to do about it
+	Mender       aadsts.Mender
+	Severity     Severity
+}
+
+// String reads as a sentence: "client_id: is not a GUID; copy …".
+func (f Finding) String() string {
+	s := f.Problem
+	if f.Field != "" {
+		s = f.Field + ": " + s
+	}
+	if f.Fix != "" {
+		s += "; " + f.Fix
+	}
+	return s
+}
+
+// Findings is a list of them.
+type Findings []Finding
+
+// Err returns nil when nothing is worse than a warning, else an *InvalidError with every error.
+func (f Findings) Err() error {
+	var faults Findings
+	for _, one := range f {
+		if one.Severity >= SeverityError {
+			faults = append(faults, one)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &InvalidError{Faults: faults}
+}
+
+// InvalidError says that a connection cannot be used as it is. It names every fault.
+type InvalidError struct{ Faults Findings }
+
+func (e *InvalidError) Error() string {
+	list := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		list[i] = f.String()
+	}
+	noun := "fault"
+	if len(list) != 1 {
+		noun = "faults"
+	}
+	return fmt.Sprintf("entra: connection has %d %s: %s", len(list), noun, strings.Join(list, ". "))
+}
