@@ -133,8 +133,9 @@ func (g *gate) skipSpace() bool {
 // declaration reads <?xml version="1.0" encoding="utf-8" standalone="…"?>: in this order, with no other version or encoding.
 func (g *gate) declaration() error {
 	g.pos += len("<?xml")
+	spaced := false
 	for i, pseudo := range declarations {
-		spaced := g.skipSpace()
+		spaced = g.skipSpace() || spaced
 		if !bytes.HasPrefix(g.src[g.pos:], []byte(pseudo.name)) {
 			if i == 0 {
 				return g.fail("XML declaration without a version")
@@ -152,7 +153,9 @@ func (g *gate) declaration() error {
 		if !pseudo.allows(g.bytes(value)) {
 			return g.fail("XML declaration names another " + pseudo.name)
 		}
+		spaced = false
 	}
+	g.skipSpace()
 	if g.peek(0) != '?' || g.peek(1) != '>' {
 		return g.fail("malformed XML declaration")
 	}
@@ -172,6 +175,9 @@ func (p pseudoAttribute) allows(value []byte) bool {
 func (g *gate) tag() error {
 	switch g.peek(1) {
 	case '/':
+		if g.depth == 0 {
+			return g.fail("end tag without its start tag")
+		}
 		return g.endTag()
 	case '!':
 		return g.fail("comments, CDATA sections and document type declarations are refused")
