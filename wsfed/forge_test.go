@@ -511,6 +511,16 @@ type door struct {
 	provider *provider
 }
 
+// testCloud is where the corpus lives.
+var testCloud = cloud.Cloud{Name: "test", Login: "https://login.entratest.invalid", IssuerV1: "https://sts.entratest.invalid/{tenantid}/"}
+
+// staticProvider knows the trusted key alone.
+func staticProvider(issuer string) *wsfed.Provider {
+	return &wsfed.Provider{
+		Issuer: issuer, SignInURL: "https://login.entratest.invalid/" + tenant + "/wsfed", Certificates: []*x509.Certificate{keys().trusted.certificate},
+	}
+}
+
 // sharedMetadata keeps the corpus from reading the same document a thousand times.
 var sharedMetadata = sync.OnceValue(func() *wsfed.Metadata { return new(wsfed.Metadata) })
 

@@ -1,0 +1,93 @@
+package wsfed_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tenantdoor/tenantdoor/wsfed"
+)
+
+// TestHostileForm: the message around the token.
+func TestHostileForm(t *testing.T) {
+	good := func() url.Values {
+		return url.Values{"wa": {"wsignin1.0"}, "wctx": {"ctx-1"}, "wresult": {response(token20().signed())}}
+	}
+	d := newDoor(t)
+	id, err := d.VerifyForm(t.Context(), good(), "ctx-1")
+	require.NoError(t, err)
+	require.Equal(t, mallory, id.ObjectID)
+
+	for name, change := range map[string]func(url.Values){
+		"wctx of another browser": func(f url.Values) { f.Set("wctx", "ctx-2") },
+		"wctx missing":            func(f url.Values) { f.Del("wctx") },
+		"wctx empty":              func(f url.Values) { f.Set("wctx", "") },
+		"wctx twice":              func(f url.Values) { f.Add("wctx", "ctx-1") },
+		"wctx in another case":    func(f url.Values) { f.Set("wctx", "CTX-1") },
+		"WCTX beside wctx":        func(f url.Values) { f.Set("WCTX", "ctx-1") },
+		"wresult twice":           func(f url.Values) { f.Add("wresult", response(token20().as(victim).signed())) },
+		"wresult missing":         func(f url.Values) { f.Del("wresult") },
+		"wresult empty":           func(f url.Values) { f.Set("wresult", "") },
+		"wresultptr":              func(f url.Values) { f.Del("wresult"); f.Set("wresultptr", "https://evil.example/token.xml") },
+		"wresultptr beside it":    func(f url.Values) { f.Set("wresultptr", "https://evil.example/token.xml") },
+		"wa missing":              func(f url.Values) { f.Del("wa") },
+		"wa twice":                func(f url.Values) { f.Add("wa", "wsignin1.0") },
+		"wa of a sign-out":        func(f url.Values) { f.Set("wa", "wsignout1.0") },
+		"wa of a clean-up":        func(f url.Values) { f.Set("wa", "wsignoutcleanup1.0") },
+		"wa in another case":      func(f url.Values) { f.Set("wa", "WSIGNIN1.0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, f := newDoor(t), good()
+			change(f)
+			id, err := d.VerifyForm(t.Context(), f, "ctx-1")
+			requireRefused(t, d, id, err, nil)
+		})
+	}
+	t.Run("no wctx was expected", func(t *testing.T) {
+		d, f := newDoor(t), good()
+		id, err := d.VerifyForm(t.Context(), f, "")
+		requireRefused(t, d, id, err, nil)
+		f.Del("wctx")
+		id, err = d.VerifyForm(t.Context(), f, "")
+		requireRefused(t, d, id, err, nil)
+	})
+
+	for name, tt := range map[string]struct {
+		method      string
+		query, form url.Values
+	}{
+		"wresult by GET":            {http.MethodGet, good(), nil},
+		"wresult by HEAD":           {http.MethodHead, good(), nil},
+		"wresult by PUT":            {http.MethodPut, nil, good()},
+		"wresult in a POST's query": {http.MethodPost, good(), nil},
+		"both in query and body":    {http.MethodPost, url.Values{"wctx": {"ctx-1"}}, good()},
+		"nothing":                   {http.MethodPost, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := wsfed.ParseMessage(tt.method, tt.query, tt.form)
+			var refused *wsfed.VerificationError
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, wsfed.CheckMessage, refused.Check)
+			assert.Nil(t, m)
+		})
+	}
+}
+
+// TestEncryptedTokens are refused by name, until they are read.
+func TestEncryptedTokens(t *testing.T) {
+	data := `<xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element"><xenc:EncryptionMethod ` +
+		`Algorithm="http://www.w3.org/2001/04/xmlenc#aes256-cbc"></xenc:EncryptionMethod><xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>`
+	wrapped := `<EncryptedAssertion xmlns="` + nsSAML20 + `">` + data + `</EncryptedAssertion>`
+	byEncryption := []wsfed.Check{wsfed.CheckEncrypted}
+	refuseAll(t, true, []attack{
+		{"EncryptedAssertion", response(wrapped), byEncryption},
+		{"EncryptedData", response(data), byEncryption},
+		{"an encrypted one before a good one", response(wrapped + token20().signed()), byEnvelope},
+		{"an encrypted one inside a good one, signed", bent(token20(), func(k *token) { k.advice = element("Advice", wrapped) }), append(byEnvelope, byEncryption...)},
+	})
+	d := newDoor(t)
+	_, err := d.Verify(t.Context(), []byte(response(wrapped)))
+	require.ErrorIs(t, err, wsfed.ErrEncrypted)
+}
