@@ -31,7 +31,7 @@ func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
 	}
 	q := url.Values(values)
 	people := s.session(r)
-	leaving := func(p signedIn) bool { return true }
+	leaving := func(signedIn) bool { return true }
 	hint := q.Get("logout_hint")
 	switch {
 	case r.Method == http.MethodPost && r.PostFormValue("entratest") != "":
@@ -90,28 +90,22 @@ func (s *Server) askSignOut(w http.ResponseWriter, action string, people []signe
 // https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#single-sign-out
 func (s *Server) showSignedOut(w http.ResponseWriter, gone []signedIn, back string) {
 	body := signOutPage{Return: back}
-	var origins []string
 	for _, p := range gone {
 		body.Names = append(body.Names, p.username)
 		for _, app := range p.apps {
-			address := s.cleanUp(app, p.sid)
-			if address == "" {
-				continue
-			}
-			body.Frames = append(body.Frames, address)
-			if u, err := url.Parse(address); err == nil {
-				origins = append(origins, u.Scheme+"://"+u.Host)
+			if address := s.cleanUp(app, p.sid); address != "" {
+				body.Frames = append(body.Frames, address)
 			}
 		}
 	}
-	s.render(w, http.StatusOK, "signout.html", "Signed out", body, origins...)
+	s.render(w, http.StatusOK, "signout.html", "Signed out", body, origins(body.Frames)...)
 }
 
 // cleanUp is the address at which an application, as noteApplication remembered it, learns that a session has ended. OpenID
 // Connect's front-channel logout carries the sid, and unlike the specification's no iss.
 func (s *Server) cleanUp(app, sid string) string {
 	if reply, ok := strings.CutPrefix(app, wsfedApplication); ok {
-		return addQuery(reply, url.Values{"wa": {"wsignoutcleanup1.0"}})
+		return addQuery(reply, url.Values{"wa": {waCleanUp}})
 	}
 	if _, a := s.dir().application(app); a != nil && a.LogoutURL != "" {
 		return addQuery(a.LogoutURL, url.Values{"sid": {sid}})
@@ -121,3 +115,14 @@ func (s *Server) cleanUp(app, sid string) string {
 
 // wsfedApplication marks, among a session's applications, the reply address of one that was reached over WS-Federation.
 const wsfedApplication = "wsfed "
+
+// origins are the origins of addresses, which the page's content security policy lets it frame.
+func origins(addresses []string) []string {
+	var out []string
+	for _, address := range addresses {
+		if u, err := url.Parse(address); err == nil {
+			out = append(out, u.Scheme+"://"+u.Host)
+		}
+	}
+	return out
+}
