@@ -120,7 +120,7 @@ func TestExternal(t *testing.T) {
 		strings.Repeat("a", 64),
 	} {
 		_, err := cloud.External(bad)
-		assert.Error(t, err, "%q", bad)
+		require.Error(t, err, "%q", bad)
 	}
 }
 

@@ -2,7 +2,6 @@ package credential_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -43,7 +42,7 @@ func TestAppTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 		e := &credential.Endpoint{HTTPClient: s.Client(), Now: func() time.Time { return now }}
 		_, err := e.AppToken(t.Context(), s.appRequest())
 		require.NoError(t, err)
-		assert.Equal(t, url.Values{"grant_type": {"client_credentials"}, "scope": {graphScope}, "client_id": {clientID}, "client_secret": {plain}}, s.last.Load().PostForm)
+		assert.Equal(t, url.Values{"grant_type": {"client_credentials"}, "scope": {graphScope}, "client_id": {clientID}, "client_secret": {plain}}, s.last.Load().Form)
 		now = start.Add(kept - time.Second)
 		got, err := e.AppToken(t.Context(), s.appRequest())
 		require.NoError(t, err)
@@ -166,7 +165,7 @@ func TestAppRequestsThatAreRefused(t *testing.T) {
 		q := s.appRequest()
 		change(&q)
 		_, err := s.endpoint().AppToken(t.Context(), q)
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 	assert.Zero(t, s.requests.Load())
 }
@@ -243,7 +242,7 @@ func TestPanicInACredentialIsAnError(t *testing.T) {
 	_, err := s.endpoint().AppToken(t.Context(), q)
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "secret-in-a-panic")
-	assert.False(t, errors.Is(err, context.Canceled))
+	require.NotErrorIs(t, err, context.Canceled)
 }
 
 // The number of kept tokens is bounded, whatever the number of tenants.

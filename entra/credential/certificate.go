@@ -15,7 +15,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	jose "github.com/go-jose/go-jose/v4"
 )
 
 // assertionLife is how long a client assertion is valid, at most ten minutes by Microsoft's recommendation.

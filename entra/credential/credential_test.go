@@ -7,7 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // what x5t is defined by
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -87,7 +87,7 @@ func TestCertificateAssertion(t *testing.T) {
 			q.Credential = credential.FromCertificates(pair)
 			_, err := s.endpoint().Token(t.Context(), q)
 			require.NoError(t, err)
-			form := s.last.Load().PostForm
+			form := s.last.Load().Form
 			assert.Equal(t, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", form.Get("client_assertion_type"))
 			assert.False(t, form.Has("client_secret"))
 			assert.Equal(t, clientID, form.Get("client_id"))
@@ -109,7 +109,7 @@ func TestCertificateAssertion(t *testing.T) {
 
 			_, err = s.endpoint().Token(t.Context(), q)
 			require.NoError(t, err)
-			_, again, _, _ := parts(t, s.last.Load().PostForm.Get("client_assertion"))
+			_, again, _, _ := parts(t, s.last.Load().Form.Get("client_assertion"))
 			assert.NotEqual(t, payload["jti"], again["jti"], "an assertion is used once")
 		})
 	}
@@ -121,7 +121,7 @@ func TestLegacyCertificateAssertion(t *testing.T) {
 	c := credential.FromCertificatesWith(credential.CertificateOptions{Legacy: true, Now: func() time.Time { return start }}, pair)
 	require.NoError(t, c.Authenticate(t.Context(), "https://adfs.example/adfs/oauth2/token", clientID, form))
 	header, payload, signed, signature := parts(t, form.Get("client_assertion"))
-	thumbprint := sha1.Sum(pair.Certificate.Raw)
+	thumbprint := sha1.Sum(pair.Certificate.Raw) //nolint:gosec // as above
 	assert.Equal(t, map[string]any{"alg": "RS256", "typ": "JWT", "x5t": base64.RawURLEncoding.EncodeToString(thumbprint[:])}, header)
 	assert.Equal(t, "https://adfs.example/adfs/oauth2/token", payload["aud"])
 	digest := sha256.Sum256(signed)
@@ -185,18 +185,18 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 	} {
 		form := url.Values{}
 		c := credential.FromCertificatesWith(credential.CertificateOptions{Now: func() time.Time { return start }}, pairs...)
-		assert.Error(t, c.Authenticate(t.Context(), "https://login.example/t", clientID, form), name)
+		require.Error(t, c.Authenticate(t.Context(), "https://login.example/t", clientID, form), name)
 		assert.Empty(t, form, name)
 	}
 }
 
 func TestShortKeyIsRefused(t *testing.T) {
 	t.Setenv("GODEBUG", "rsa1024min=0")
-	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // what must be refused
 	require.NoError(t, err)
 	c := credential.FromCertificatesWith(credential.CertificateOptions{Now: func() time.Time { return start }},
 		credential.KeyPair{Signer: short, Certificate: certify(t, short, start.Add(-time.Hour), start.Add(time.Hour))})
-	assert.ErrorContains(t, c.Authenticate(t.Context(), "https://login.example/t", clientID, url.Values{}), "2048")
+	require.ErrorContains(t, c.Authenticate(t.Context(), "https://login.example/t", clientID, url.Values{}), "2048")
 }
 
 func TestFederatedAssertion(t *testing.T) {
@@ -210,7 +210,7 @@ func TestFederatedAssertion(t *testing.T) {
 	for i := 1; i <= 2; i++ {
 		_, err := s.endpoint().Token(t.Context(), q)
 		require.NoError(t, err)
-		form := s.last.Load().PostForm
+		form := s.last.Load().Form
 		assert.Equal(t, fmt.Sprintf("aaa.bbb.c%d", i), form.Get("client_assertion"), "read afresh, trimmed")
 		assert.Equal(t, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", form.Get("client_assertion_type"))
 		assert.False(t, form.Has("client_secret"))
@@ -242,7 +242,7 @@ func TestFederatedAssertionFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		_, err := s.endpoint().Token(t.Context(), q)
 		require.NoError(t, err)
-		assert.Equal(t, strings.TrimSpace(content), s.last.Load().PostForm.Get("client_assertion"))
+		assert.Equal(t, strings.TrimSpace(content), s.last.Load().Form.Get("client_assertion"))
 	}
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("a", 1<<20)+".b.c"), 0o600))
 	_, err = s.endpoint().Token(t.Context(), q)

@@ -44,7 +44,7 @@ func serve(t *testing.T, answer func(w http.ResponseWriter, form url.Values)) *t
 		s.requests.Add(1)
 		_ = r.ParseForm()
 		s.last.Store(r)
-		answer(w, r.PostForm)
+		answer(w, r.Form)
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -66,7 +66,9 @@ func (s *tokenServer) request() credential.Request {
 func answerJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		panic(err)
+	}
 }
 
 func goodAnswer(w http.ResponseWriter, _ url.Values) {
@@ -112,7 +114,7 @@ func TestToken(t *testing.T) {
 	assert.Equal(t, url.Values{
 		"grant_type": {"authorization_code"}, "code": {"code-not-to-be-seen"}, "redirect_uri": {"https://app.example/cb"}, "code_verifier": {"v"},
 		"client_id": {clientID}, "client_secret": {plain},
-	}, r.PostForm)
+	}, r.Form)
 	assert.Len(t, q.Form, 4, "the caller's form stays as it was")
 }
 
@@ -129,18 +131,20 @@ func TestTokenURL(t *testing.T) {
 	}
 	for _, bad := range []string{"", "a/../b", "..", "contoso", "contoso.com/", "contoso.com?x", "common#", "%2e%2e", "{tenantid}"} {
 		_, err := credential.URL(public, bad)
-		assert.Error(t, err, bad)
+		require.Error(t, err, bad)
 	}
 	for _, login := range []string{"", "login.microsoftonline.com", "http://login.microsoftonline.com", "https://u:p@login.example", "https://login.example?x=1", "https://login.example?", "https://login.example#f", "file:///x"} {
 		_, err := credential.URL(cloud.Cloud{Login: login}, tenant)
-		assert.Error(t, err, login)
+		require.Error(t, err, login)
 	}
 }
 
 func TestTokenRefusals(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ url.Values) {
-		answerJSON(w, 401, map[string]any{"error": "invalid_client", "error_codes": []int{7000215}, "suberror": "x", "claims": `{"access_token":{}}`,
-			"error_description": "AADSTS7000215: Invalid client secret " + plain, "trace_id": tenant, "timestamp": "2026-03-01 12:00:00Z"})
+		answerJSON(w, 401, map[string]any{
+			"error": "invalid_client", "error_codes": []int{7000215}, "suberror": "x", "claims": `{"access_token":{}}`,
+			"error_description": "AADSTS7000215: Invalid client secret " + plain, "trace_id": tenant, "timestamp": "2026-03-01 12:00:00Z",
+		})
 	})
 	_, err := s.endpoint().Token(t.Context(), s.request())
 	var refused *aadsts.Error
@@ -149,7 +153,7 @@ func TestTokenRefusals(t *testing.T) {
 	assert.Equal(t, 401, refused.Status)
 	assert.Equal(t, "invalid_client", refused.OAuth)
 	assert.Equal(t, tenant, refused.TraceID)
-	assert.Equal(t, `{"access_token":{}}`, refused.Claims)
+	assert.JSONEq(t, `{"access_token":{}}`, refused.Claims)
 	assert.Equal(t, aadsts.MenderAppOwner, refused.Mender)
 	requireMasked(t, "error", fmt.Sprintf("%v %+v", err, refused))
 }
@@ -184,18 +188,21 @@ func TestBadAnswers(t *testing.T) {
 			answerRaw(w, `{"error":"invalid_grant","error_description":"`+said+`"}`)
 		},
 		"endless error": func(w http.ResponseWriter, _ url.Values) {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			fmt.Fprint(w, strings.Repeat("y", 1<<20))
 		},
 		"redirect": func(w http.ResponseWriter, _ url.Values) {
 			w.Header().Set("Location", elsewhere.URL+"/"+said)
-			w.WriteHeader(307)
+			w.WriteHeader(http.StatusTemporaryRedirect)
 		},
 		"redirect to https": func(w http.ResponseWriter, _ url.Values) {
 			w.Header().Set("Location", "https://evil.example/"+said)
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		},
-		"html error": func(w http.ResponseWriter, _ url.Values) { w.WriteHeader(502); fmt.Fprint(w, "<h1>"+said) },
+		"html error": func(w http.ResponseWriter, _ url.Values) {
+			w.WriteHeader(http.StatusBadGateway)
+			fmt.Fprint(w, "<h1>"+said)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, answer)
@@ -208,12 +215,12 @@ func TestBadAnswers(t *testing.T) {
 			}
 			switch name {
 			case "endless", "endless error":
-				assert.ErrorIs(t, err, outbound.ErrTooLarge)
+				require.ErrorIs(t, err, outbound.ErrTooLarge)
 			case "redirect", "redirect to https":
-				assert.ErrorIs(t, err, outbound.ErrRedirect)
+				require.ErrorIs(t, err, outbound.ErrRedirect)
 			case "html error", "error with 200":
 				var refused *aadsts.Error
-				assert.ErrorAs(t, err, &refused)
+				require.ErrorAs(t, err, &refused)
 			}
 		})
 	}
@@ -235,7 +242,7 @@ func TestExpiresIn(t *testing.T) {
 		got, err := s.endpoint().Token(t.Context(), s.request())
 		switch want {
 		case -1:
-			assert.Error(t, err, in)
+			require.Error(t, err, in)
 		case 0:
 			require.NoError(t, err, in)
 			assert.Zero(t, got.Expires, in)
@@ -292,7 +299,7 @@ func TestRequestsThatAreNotMade(t *testing.T) {
 			q := s.request()
 			change(&q)
 			_, err := s.endpoint().Token(t.Context(), q)
-			assert.Error(t, err)
+			require.Error(t, err)
 		})
 	}
 	assert.Zero(t, s.requests.Load())
@@ -303,7 +310,7 @@ func TestDefaultClientIsGuarded(t *testing.T) {
 	s := serve(t, goodAnswer)
 	var e credential.Endpoint
 	_, err := e.Token(t.Context(), s.request())
-	assert.ErrorIs(t, err, outbound.ErrAddress)
+	require.ErrorIs(t, err, outbound.ErrAddress)
 	assert.Zero(t, s.requests.Load())
 }
 
@@ -312,11 +319,11 @@ func TestTokenEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.endpoint().Token(ctx, s.request())
-	assert.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 var publicCloud = cloud.Public()
 
 func memoryAnswer(body string) *http.Response {
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,7 +73,7 @@ func TestSecretMasksItself(t *testing.T) {
 	require.NoError(t, gob.NewEncoder(&b).Encode(struct{ S credential.Secret }{s}))
 	requireMasked(t, "gob", b.String())
 	var back struct{ S credential.Secret }
-	assert.Error(t, gob.NewDecoder(&b).Decode(&back))
+	require.Error(t, gob.NewDecoder(&b).Decode(&back))
 	assert.True(t, back.S.IsZero())
 	assert.Equal(t, "[redacted]", s.String())
 	assert.Contains(t, fmt.Sprintf("%+v", struct{ S credential.Secret }{s}), "[redacted]")
@@ -81,7 +82,7 @@ func TestSecretMasksItself(t *testing.T) {
 func requireMasked(t *testing.T, what, text string) {
 	t.Helper()
 	for _, leak := range leaks {
-		if bytes.Contains([]byte(text), []byte(leak)) {
+		if strings.Contains(text, leak) {
 			t.Fatalf("%s shows the secret", what) // not the text: this test's output is output too
 		}
 	}
@@ -97,7 +98,7 @@ func TestSecretJSON(t *testing.T) {
 	data, err := json.Marshal(f)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"secret":"[redacted]"}`, string(data))
-	assert.Error(t, json.Unmarshal(data, &f), "the mask is no secret")
+	require.Error(t, json.Unmarshal(data, &f), "the mask is no secret")
 	require.NoError(t, json.Unmarshal([]byte(`{"secret":""}`), &f))
 	assert.True(t, f.Secret.IsZero())
 	data, err = json.Marshal(form{})

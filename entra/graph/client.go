@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -96,22 +97,15 @@ func (c *Client) begin(ctx context.Context, as Caller, aboutUser bool) (context.
 		cancel()
 		return nil, nil, nil, fmt.Errorf("graph: getting a token: %w", err)
 	}
-	if !isBearer(s.token) {
+	if !bearerToken.MatchString(s.token) {
 		cancel()
 		return nil, nil, nil, errors.New("graph: the token is empty, or no bearer token")
 	}
 	return ctx, cancel, s, nil
 }
 
-// isBearer holds a token to the grammar of RFC 6750 section 2.1.
-func isBearer(token string) bool {
-	if token == "" {
-		return false
-	}
-	return strings.IndexFunc(token, func(r rune) bool {
-		return r > '~' || !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-._~+/=", r))
-	}) < 0
-}
+// bearerToken is the grammar of RFC 6750 section 2.1.
+var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // at returns the address of a v1.0 resource of the user, or with an empty suffix of the user.
 func (s *session) at(suffix string, query url.Values) *url.URL {

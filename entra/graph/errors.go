@@ -90,8 +90,10 @@ var code = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,80}$`)
 func (s *session) refusal(r *http.Request, res *outbound.Response) error {
 	if res.Status == http.StatusUnauthorized {
 		if claims := challenge(res.Header); claims != "" {
-			return &aadsts.Error{OAuth: "insufficient_claims", Claims: claims, Status: res.Status, Mender: aadsts.MenderUser,
-				CorrelationID: r.Header.Get(clientRequestID)}
+			return &aadsts.Error{
+				OAuth: "insufficient_claims", Claims: claims, Status: res.Status, Mender: aadsts.MenderUser,
+				CorrelationID: r.Header.Get(clientRequestID),
+			}
 		}
 	}
 	e := &Error{

@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	clientRequestID = "Client-Request-Id"
+	clientRequestID  = "Client-Request-Id"
+	consistencyLevel = "Consistencylevel" // as net/http writes it
 
 	maxTries  = 4
 	maxAnswer = 4 << 20  // bytes of one answer; 999 groups with long names take less than 1 MB
@@ -104,7 +105,7 @@ func (s *session) request(ctx context.Context, method string, u *url.URL, body [
 	if u.Query().Has("$count") {
 		// Without it Graph refuses $count, and a cast to one type of directory object.
 		// Source: https://learn.microsoft.com/graph/aad-advanced-queries
-		r.Header.Set("ConsistencyLevel", "eventual")
+		r.Header.Set(consistencyLevel, "eventual")
 	}
 	return r, nil
 }
@@ -122,7 +123,7 @@ func (s *session) wait(ctx context.Context, h http.Header, try int) bool {
 	if !asked {
 		pause = firstWait << (try - 1)
 	}
-	pause += mathrand.N(pause/10 + firstWait/2) //nolint:gosec // jitter is no secret
+	pause += mathrand.N(pause/10 + firstWait/2)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
 		return false
 	}

@@ -131,14 +131,14 @@ func isPublic(ip netip.Addr) bool {
 	return true
 }
 
-// Bounded returns a client that refuses redirects, and every answer longer than max bytes. For clients of other libraries;
+// Bounded returns a client that refuses redirects, and every answer longer than limit bytes. For clients of other libraries;
 // ours call Do.
-func Bounded(base *http.Client, max int64) *http.Client {
+func Bounded(base *http.Client, limit int64) *http.Client {
 	c := *Client(base)
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport
 	}
-	c.Transport = bounded{c.Transport, max}
+	c.Transport = bounded{c.Transport, limit}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return ErrRedirect }
 	c.Jar = nil
 	if c.Timeout == 0 || c.Timeout > Timeout {
@@ -194,10 +194,10 @@ func (l *limited) Read(p []byte) (int, error) {
 
 func (l *limited) Close() error { return l.body.Close() }
 
-// Do sends a request and reads the answer, whatever its status, to its end: at most max bytes.
+// Do sends a request and reads the answer, whatever its status, to its end: at most limit bytes.
 // The error never holds the query of the URL.
-func Do(base *http.Client, r *http.Request, max int64) (*Response, error) {
-	res, err := Bounded(base, max).Do(r)
+func Do(base *http.Client, r *http.Request, limit int64) (*Response, error) {
+	res, err := Bounded(base, limit).Do(r)
 	if err != nil {
 		return nil, fetchError(r, err)
 	}
@@ -210,7 +210,7 @@ func Do(base *http.Client, r *http.Request, max int64) (*Response, error) {
 }
 
 // Get fetches a document with status 200.
-func Get(ctx context.Context, base *http.Client, rawURL string, max int64) (*Response, error) {
+func Get(ctx context.Context, base *http.Client, rawURL string, limit int64) (*Response, error) {
 	if _, err := CheckURL(rawURL); err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func Get(ctx context.Context, base *http.Client, rawURL string, max int64) (*Res
 	if err != nil {
 		return nil, fmt.Errorf("%w: not a URL", ErrAddress)
 	}
-	res, err := Do(base, r, max)
+	res, err := Do(base, r, limit)
 	if err != nil {
 		return nil, err
 	}
