@@ -126,7 +126,7 @@ func (s *Server) sessionAccounts(r *http.Request, q *signInRequest) []*account {
 	var out []*account
 	for _, p := range s.session(r) {
 		acc, err := s.findAccount(q.authority, q.app, p.username)
-		if err != nil || q.hasMaxAge && s.now().Sub(p.authTime) >= max(q.maxAge, time.Nanosecond) {
+		if err != nil || q.hasMaxAge && (q.maxAge == 0 || s.now().Sub(p.authTime) > q.maxAge) {
 			continue
 		}
 		if q.loginHint != "" && !s.hints(acc, q.loginHint) || q.domainHint != "" && !acc.livesAt(q.domainHint) {
