@@ -46,6 +46,9 @@ type Config struct {
 	// GroupsMaxAge is how long the groups known before are still good when a sign-in could not learn them. 0 is 24 hours;
 	// negative: not at all.
 	GroupsMaxAge time.Duration
+	// EnrichTimeout bounds all that Microsoft Graph is asked during one sign-in, waiting for its throttling included. What is not known by then
+	// is not known at this sign-in. 0 is 10 seconds.
+	EnrichTimeout time.Duration
 
 	// Credential proves the application for a connection (vault, KMS, managed identity). nil: the connection's secret.
 	Credential func(context.Context, *Connection) (credential.Credential, error)
@@ -123,6 +126,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.GroupsMaxAge == 0 {
 		c.GroupsMaxAge = 24 * time.Hour
+	}
+	if c.EnrichTimeout == 0 {
+		c.EnrichTimeout = 10 * time.Second
 	}
 	if c.DefaultReturn == "" {
 		c.DefaultReturn = "/"

@@ -6,15 +6,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/graph"
 )
-
-// enrichTimeout bounds all that Graph is asked for one sign-in, waiting for its throttling included.
-const enrichTimeout = 10 * time.Second
 
 // Where a person's groups come from.
 const (
@@ -33,38 +30,42 @@ func (s *Service) enrich(ctx context.Context, t Target, id *claims.Identity, tok
 	if _, known := id.Groups.Known(); known {
 		groupsFrom = groupsFromToken
 	}
-	ask := c.UserGroups && groupsFrom == ""
+	// The token lists all groups or says nothing, so absent means overage, none, or that the application emits none.
+	askGroups := c.UserGroups && groupsFrom == ""
 	as, ok := s.caller(t, id, token)
-	if !ok || !ask && !c.ExtendedProfile {
+	if !ok || !askGroups && !c.ExtendedProfile {
 		return groupsFrom, nil
 	}
 	ctx, done := s.cfg.Observer.Start(ctx, "enrich")
 	defer func() { done(err) }()
-	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.EnrichTimeout)
 	defer cancel()
 
-	if ask {
-		// The token lists all groups or says nothing, so absent means overage, none, or that the application emits none.
-		list, err := s.graph.Groups(ctx, as, graph.GroupQuery{Names: true})
-		switch {
-		case err == nil:
-			id.Groups, groupsFrom = claims.KnownGroups(list), groupsFromGraph
-		case challenged(err):
-			return "", err
-		default:
-			s.log.WarnContext(ctx, "groups are not known", "connection", c.ID, "error", err)
-		}
+	var list []claims.Group
+	var groupsErr, profileErr error
+	var both sync.WaitGroup
+	if askGroups {
+		both.Go(func() { list, groupsErr = s.graph.Groups(ctx, as, graph.GroupQuery{Names: true}) })
 	}
 	if c.ExtendedProfile {
-		profile, err := s.graph.Profile(ctx, as, nil)
-		switch {
-		case err == nil:
-			id.Extended = profile
-		case challenged(err):
-			return "", err
-		default:
-			s.log.WarnContext(ctx, "extended profile is not known", "connection", c.ID, "error", err)
+		both.Go(func() { id.Extended, profileErr = s.graph.Profile(ctx, as, nil) })
+	}
+	both.Wait()
+
+	for what, err := range map[string]error{"groups": groupsErr, "extended profile": profileErr} {
+		if err == nil {
+			continue
 		}
+		if challenged(err) {
+			return "", err
+		}
+		s.log.WarnContext(ctx, "Graph did not answer", "what", what, "connection", c.ID, "error", err)
+	}
+	if askGroups && groupsErr == nil {
+		id.Groups, groupsFrom = claims.KnownGroups(list), groupsFromGraph
+	}
+	if profileErr != nil {
+		id.Extended = nil
 	}
 	return groupsFrom, nil
 }

@@ -58,7 +58,7 @@ func (s *Service) policy(ctx context.Context, in *SignIn) (provisioning.Policy, 
 	c := in.Connection
 	p := provisioning.Policy{
 		ConnectionID: c.ID, ConnectionName: c.Name, ProvenDomains: c.environmentDomains(),
-		SingleTenant: !c.UseCommonEndpoint && c.MetadataURL == "", TrustEmails: c.TrustEmails,
+		SingleTenant: c.TenantID != "" && c.Tenant() == c.TenantID, TrustEmails: c.TrustEmails,
 		CreateMissing: c.CreateMissingUsers, KeepOtherIdentities: c.KeepOtherIdentities, Now: s.now(),
 	}
 	var err error
