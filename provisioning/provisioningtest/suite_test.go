@@ -1,0 +1,101 @@
+package provisioningtest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tenantdoor/tenantdoor/entra/memory"
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+func TestMemory(t *testing.T) {
+	Users(t, func(t *testing.T) provisioning.UserStore { return memory.NewUsers() })
+}
+
+func TestMemoryUniqueEmails(t *testing.T) {
+	Users(t, func(t *testing.T) provisioning.UserStore { return &memory.Users{UniqueEmails: true} })
+}
+
+// recorder watches a check without failing the test that runs it.
+type recorder struct {
+	ctx    context.Context
+	failed []string
+}
+
+func (r *recorder) Helper()                  {}
+func (r *recorder) Context() context.Context { return r.ctx }
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failed = append(r.failed, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+// watch runs a check and returns what it complained of; a panic is a complaint.
+func watch(t *testing.T, c check, s provisioning.UserStore) []string {
+	r := &recorder{ctx: t.Context()}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				r.Errorf("panic: %v", p)
+			}
+		}()
+		c.run(r, s)
+	}()
+	<-done
+	return r.failed
+}
+
+// TestSuiteCatches runs the suite against a store that is broken in one way at a time. Each way is caught by the checks named here,
+// and each check catches something: taking a check out, or blunting it, fails this test.
+func TestSuiteCatches(t *testing.T) {
+	require.Empty(t, failing(t, ""), "the store without a fault passes")
+
+	unused := map[string]bool{}
+	for _, c := range checks {
+		unused[c.name] = true
+	}
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			got := failing(t, f.name)
+			for _, want := range f.caughtBy {
+				require.Contains(t, got, want)
+				delete(unused, want)
+			}
+		})
+	}
+	require.Empty(t, unused, "checks that catch no fault")
+}
+
+func failing(t *testing.T, fault string) []string {
+	var names []string
+	for _, c := range checks {
+		if complaints := watch(t, c, newSloppy(fault)); len(complaints) > 0 {
+			names = append(names, c.name)
+			if fault == "" {
+				t.Log(c.name, complaints)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestFaultsAreDistinct: two faults of one name would count as one.
+func TestFaultsAreDistinct(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range faults {
+		require.False(t, seen[f.name], f.name)
+		require.NotEmpty(t, f.caughtBy, f.name)
+		seen[f.name] = true
+	}
+}
