@@ -209,6 +209,6 @@ const nonceBytes = 32
 
 func newNonce() string {
 	b := make([]byte, nonceBytes)
-	rand.Read(b) //nolint:errcheck // never fails (crypto/rand)
+	rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
 }

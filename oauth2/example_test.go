@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log"
 	"net/url"
 
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
@@ -19,11 +18,11 @@ func ExampleClient() {
 	ctx := context.Background()
 	fake, err := entratest.Start(nil)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer fake.Close()
 	if err := fake.AddRedirectURI(entratest.ContosoApp, "https://auth.example.com/callback"); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	client, err := entraoauth2.NewClient(entraoauth2.Config{
@@ -35,26 +34,26 @@ func ExampleClient() {
 		HTTPClient:  fake.Client(),
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	// Begin: keep pending in the browser's session, send the browser to address.
 	state := rand.Text() + rand.Text()
 	address, pending, err := client.SignIn(ctx, entraoauth2.SignInRequest{State: state, Params: url.Values{"login_hint": {entratest.Ann}}})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	// What the browser brings back to the callback.
 	back, err := fake.Authenticate(ctx, address, entratest.Ann)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	// Finish.
 	id, _, err := client.Redeem(ctx, pending, back.URL.Query())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(id.Name, id.TenantID, id.ObjectID)
 	// Output: Ann Archer c0a70500-0000-4000-8000-000000000001 c0a70500-0000-4000-8000-000000000101
@@ -87,7 +86,7 @@ func ExampleVerificationError() {
 		Credential: credential.FromSecret(credential.NewSecret("secret")), RedirectURL: "https://auth.example.com/callback",
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	unsigned := "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ."
 	_, err = client.Verify(context.Background(), unsigned, "the nonce of the sign-in")

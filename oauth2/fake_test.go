@@ -1,7 +1,6 @@
 package oauth2_test
 
 import (
-	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -192,7 +191,11 @@ func (f *fake) document(tenant, query string) map[string]any {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(w).Encode(v)
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	_, _ = w.Write(data)
 }
 
 // override puts members over those of m; nil removes one.
@@ -282,7 +285,7 @@ func begin(t *testing.T, c *oauth2.Client, q oauth2.SignInRequest) (url.Values, 
 	if q.State == "" {
 		q.State = testState
 	}
-	address, p, err := c.SignIn(context.Background(), q)
+	address, p, err := c.SignIn(t.Context(), q)
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
@@ -300,7 +303,7 @@ func requireRefused(t *testing.T, err error, check, token string) {
 	}
 	require.NotContains(t, err.Error(), contoso)
 	require.NotContains(t, err.Error(), testNonce)
-	for _, part := range strings.Split(token, ".") {
+	for part := range strings.SplitSeq(token, ".") {
 		if len(part) > 8 {
 			require.NotContains(t, err.Error(), part)
 		}
@@ -322,6 +325,7 @@ func isRefused(err error, check string) bool {
 }
 
 func newTestFuzz(t *testing.T) *testFuzz {
+	t.Helper()
 	f := newFake(t)
 	c := f.client(t, f.inMemory(func(*http.Request) {}))
 	_, p := begin(t, c, oauth2.SignInRequest{})

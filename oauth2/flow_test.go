@@ -1,7 +1,6 @@
 package oauth2_test
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,18 +42,18 @@ func signIn(t *testing.T, s *entratest.Server, cfg oauth2.Config, q oauth2.SignI
 	c, err := oauth2.NewClient(cfg)
 	require.NoError(t, err)
 	q.State = testState
-	address, p, err := c.SignIn(context.Background(), q)
+	address, p, err := c.SignIn(t.Context(), q)
 	if err != nil {
 		return nil, err
 	}
-	back, err := s.Authenticate(context.Background(), address, person)
+	back, err := s.Authenticate(t.Context(), address, person)
 	require.NoError(t, err)
 	answer := back.URL.Query()
 	if back.Method == http.MethodPost {
 		require.NoError(t, back.ParseForm())
 		answer = back.PostForm
 	}
-	id, _, err := c.Redeem(context.Background(), p, answer)
+	id, _, err := c.Redeem(t.Context(), p, answer)
 	return id, err
 }
 
@@ -163,25 +162,25 @@ func TestCodeOfTwoCallbacks(t *testing.T) {
 	s := entraTenant(t)
 	c, err := oauth2.NewClient(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
 	require.NoError(t, err)
-	address, p, err := c.SignIn(context.Background(), oauth2.SignInRequest{State: testState})
+	address, p, err := c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
 	require.NoError(t, err)
-	back, err := s.Authenticate(context.Background(), address, entratest.Ann)
+	back, err := s.Authenticate(t.Context(), address, entratest.Ann)
 	require.NoError(t, err)
-	_, _, err = c.Redeem(context.Background(), p, back.URL.Query())
+	_, _, err = c.Redeem(t.Context(), p, back.URL.Query())
 	require.NoError(t, err)
-	_, _, err = c.Redeem(context.Background(), p, back.URL.Query())
+	_, _, err = c.Redeem(t.Context(), p, back.URL.Query())
 	var e *aadsts.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, 54005, e.Code)
 
 	// Another sign-in's verifier does not fit the code, and another client's state does not fit the sign-in.
-	address, p, err = c.SignIn(context.Background(), oauth2.SignInRequest{State: testState})
+	address, p, err = c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
 	require.NoError(t, err)
-	back, err = s.Authenticate(context.Background(), address, entratest.Ann)
+	back, err = s.Authenticate(t.Context(), address, entratest.Ann)
 	require.NoError(t, err)
 	other := *p
 	other.Verifier = strings.Repeat("a", 43)
-	_, _, err = c.Redeem(context.Background(), &other, back.URL.Query())
+	_, _, err = c.Redeem(t.Context(), &other, back.URL.Query())
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, "invalid_grant", e.OAuth)
 }
@@ -190,12 +189,12 @@ func TestSignOutAtEntra(t *testing.T) {
 	s := entraTenant(t)
 	c, err := oauth2.NewClient(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
 	require.NoError(t, err)
-	address, err := c.SignOut(context.Background(), oauth2.SignOutRequest{ReturnURL: callback})
+	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnURL: callback})
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	require.Equal(t, callback, u.Query().Get("post_logout_redirect_uri"))
-	back, err := s.Authenticate(context.Background(), address, "")
+	back, err := s.Authenticate(t.Context(), address, "")
 	require.NoError(t, err)
 	require.Equal(t, callback, back.URL.String())
 }

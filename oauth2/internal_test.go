@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestState(t *testing.T) {
 
 	packed[0]++
 	for name, data := range map[string][]byte{
-		"nothing": nil, "short": packed[:len(packed)-1], "long": append(packed[:len(packed):len(packed)], 0), "another version": packed,
+		"nothing": nil, "short": packed[:len(packed)-1], "long": append(slices.Clip(packed), 0), "another version": packed,
 		"an unknown flag": append([]byte{stateVersion, 0x80}, packed[2:]...),
 	} {
 		t.Run(name, func(t *testing.T) {

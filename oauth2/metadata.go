@@ -224,13 +224,13 @@ func (a authority) fetch(ctx context.Context, by means) (*snapshot, error) {
 }
 
 // fetchJSON asks for a document. A refusal that Entra explains, an unknown tenant for instance, is *aadsts.Error.
-func fetchJSON(ctx context.Context, client *http.Client, address string, max int64) ([]byte, error) {
+func fetchJSON(ctx context.Context, client *http.Client, address string, limit int64) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errors.New("address is not a URL")
 	}
 	r.Header.Set("Accept", "application/json")
-	res, err := outbound.Do(client, r, max)
+	res, err := outbound.Do(client, r, limit)
 	if err != nil {
 		return nil, err
 	}

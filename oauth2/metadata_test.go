@@ -57,7 +57,7 @@ func TestLastKnownGood(t *testing.T) {
 	f := newFake(t)
 	c := f.client(t)
 	require.NoError(t, f.verifies(c))
-	f.set(func() { f.intercept = failing(503) })
+	f.set(func() { f.intercept = failing(http.StatusServiceUnavailable) })
 
 	f.advance(time.Hour)
 	for range 10 {
@@ -127,7 +127,7 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 		for i := range 64 {
 			group.Go(func() {
 				for j := range 4 {
-					_, err := c.Verify(context.Background(), tokens[(i+j)%len(tokens)], testNonce)
+					_, err := c.Verify(t.Context(), tokens[(i+j)%len(tokens)], testNonce)
 					if !isRefused(err, oauth2.CheckKey) {
 						t.Errorf("not refused for its key: %v", err)
 					}
@@ -152,12 +152,12 @@ func TestFailedFetchForUnknownKey(t *testing.T) {
 	f := newFake(t)
 	c := f.client(t)
 	require.NoError(t, f.verifies(c))
-	f.set(func() { f.intercept = failing(503) })
-	_, err := c.Verify(context.Background(), f.unknownKey(1), testNonce)
+	f.set(func() { f.intercept = failing(http.StatusServiceUnavailable) })
+	_, err := c.Verify(t.Context(), f.unknownKey(1), testNonce)
 	require.Error(t, err)
 	require.False(t, isRefused(err, ""))
 	for range 5 {
-		_, err = c.Verify(context.Background(), f.unknownKey(1), testNonce)
+		_, err = c.Verify(t.Context(), f.unknownKey(1), testNonce)
 		requireRefused(t, err, oauth2.CheckKey, "")
 	}
 	require.Equal(t, 2, f.count("/openid-configuration"))
@@ -180,7 +180,7 @@ func TestRotation(t *testing.T) {
 		for range 64 {
 			group.Go(func() {
 				for range 5 {
-					if _, err := c.Verify(context.Background(), token, testNonce); err != nil {
+					if _, err := c.Verify(t.Context(), token, testNonce); err != nil {
 						failures.Add(1)
 					}
 				}
@@ -225,7 +225,7 @@ func TestKeyPublishedDuringAFetch(t *testing.T) {
 		<-reached // the old keys are under way
 		f.set(func() { f.keys = append(f.keys, f.jwk("two", 1, f.URL+"/{tenantid}/v2.0")) })
 		go func() {
-			_, err := c.Verify(context.Background(), signed(map[string]any{"alg": "RS256", "kid": "two"}, f.claims(nil), 1), testNonce)
+			_, err := c.Verify(t.Context(), signed(map[string]any{"alg": "RS256", "kid": "two"}, f.claims(nil), 1), testNonce)
 			results <- err
 		}()
 		synctest.Wait()
@@ -244,7 +244,7 @@ func TestColdStart(t *testing.T) {
 	var failures atomic.Int32
 	for range 200 {
 		group.Go(func() {
-			if _, err := c.Verify(context.Background(), token, testNonce); err != nil {
+			if _, err := c.Verify(t.Context(), token, testNonce); err != nil {
 				failures.Add(1)
 			}
 		})
@@ -267,7 +267,7 @@ func TestCallerWhoGoesAway(t *testing.T) {
 				t.Errorf("the fetch has ended: %v", err)
 			}
 		}))
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(t.Context())
 		first, second := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, err := c.Verify(ctx, f.sign(nil), testNonce)
@@ -308,7 +308,7 @@ func TestSharing(t *testing.T) {
 	for i := range 20 {
 		other := fmt.Sprintf("c0a70500-0000-4000-8000-0000000001%02d", i)
 		c := f.client(t, sharing, anyTenant, func(c *oauth2.Config) { c.ClientID = other })
-		_, err := c.Verify(context.Background(), f.sign(map[string]any{"aud": other}), testNonce)
+		_, err := c.Verify(t.Context(), f.sign(map[string]any{"aud": other}), testNonce)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, f.count("/keys"))
@@ -378,7 +378,7 @@ func TestForeignDocuments(t *testing.T) {
 			var refused *oauth2.MetadataError
 			require.ErrorAs(t, f.verifies(c), &refused)
 			require.Equal(t, "discovery document", refused.Document)
-			_, _, err := c.SignIn(context.Background(), oauth2.SignInRequest{State: testState})
+			_, _, err := c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
 			require.ErrorAs(t, err, &refused)
 			require.Empty(t, f.elsewhere())
 			require.Zero(t, f.count("/keys"))
@@ -461,8 +461,8 @@ func TestHostileServers(t *testing.T) {
 			w.Header().Set("Content-Type", "application/octet-stream")
 			_, _ = w.Write([]byte("{}"))
 		}, nil},
-		"an error":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil},
-		"nothing at all": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, nil},
+		"an error":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, nil},
+		"nothing at all": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, nil},
 	} {
 		for _, at := range []string{"/openid-configuration", "/keys"} {
 			t.Run(name+" at "+at, func(t *testing.T) {
@@ -491,7 +491,7 @@ func TestUnknownTenant(t *testing.T) {
 	f := newFake(t)
 	f.intercept = func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(400)
+		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte(`{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant not found.","error_codes":[90002]}`))
 		return true
 	}

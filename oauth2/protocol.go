@@ -11,7 +11,6 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
-	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 )
 
@@ -149,12 +148,8 @@ func (d *driver) client(t entra.Target) (*Client, error) {
 		Scopes: graphScopes(t), ResponseMode: t.Connection.ResponseMode,
 		Metadata: d.metadata, Tokens: d.env.Tokens, HTTPClient: d.env.HTTPClient, Now: d.env.Now,
 	}
-	if c.Tenant == organizations || c.Tenant == common {
-		c.AllowedTenants, c.AnyTenant = t.Connection.AllowedTenants, t.Connection.AnyTenant
-		c.Tenant = organizations
-		if slices.ContainsFunc(c.AllowedTenants, func(id string) bool { return strings.EqualFold(id, cloud.Consumers) }) {
-			c.Tenant = common // the only address where work and personal accounts sign in
-		}
+	if t.Connection.UseCommonEndpoint {
+		c.AllowedTenants, c.AnyTenant = t.Connection.AdmittedTenants(), t.Connection.AnyTenant
 	}
 	return NewClient(c)
 }

@@ -1,7 +1,6 @@
 package oauth2_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/url"
@@ -33,7 +32,7 @@ func TestRedeem(t *testing.T) {
 	c := f.client(t)
 	_, p := begin(t, c, oauth2.SignInRequest{})
 	f.answers(p, map[string]any{"at_hash": leftHalf("test-access-token"), "c_hash": leftHalf(testCode)})
-	id, token, err := c.Redeem(context.Background(), p, url.Values{
+	id, token, err := c.Redeem(t.Context(), p, url.Values{
 		"code": {testCode}, "state": {testState}, "session_state": {"x"}, "iss": {f.URL + "/" + contoso + "/v2.0"},
 	})
 	require.NoError(t, err)
@@ -89,7 +88,7 @@ func TestRedeemRefusesBeforeTheCodeIsSent(t *testing.T) {
 			c := f.client(t, tt.client)
 			_, p := begin(t, c, oauth2.SignInRequest{})
 			f.answers(p, nil)
-			id, token, err := c.Redeem(context.Background(), p, tt.answer)
+			id, token, err := c.Redeem(t.Context(), p, tt.answer)
 			requireRefused(t, err, tt.check, "")
 			require.Nil(t, id)
 			require.Nil(t, token)
@@ -104,7 +103,7 @@ func TestRedeemRefusesBeforeTheCodeIsSent(t *testing.T) {
 	}
 	c := f.client(t)
 	_, p := begin(t, c, oauth2.SignInRequest{})
-	_, _, err := c.Redeem(context.Background(), p, many)
+	_, _, err := c.Redeem(t.Context(), p, many)
 	requireRefused(t, err, oauth2.CheckResponse, "")
 }
 
@@ -126,7 +125,7 @@ func TestRedeemRefusesTheToken(t *testing.T) {
 			c := f.client(t)
 			_, p := begin(t, c, oauth2.SignInRequest{})
 			f.answers(p, tt.with)
-			id, token, err := c.Redeem(context.Background(), p, url.Values{"code": {testCode}, "state": {testState}})
+			id, token, err := c.Redeem(t.Context(), p, url.Values{"code": {testCode}, "state": {testState}})
 			requireRefused(t, err, tt.check, "")
 			require.Nil(t, id)
 			require.Nil(t, token, "no access token for a sign-in that was refused")
@@ -139,7 +138,7 @@ func TestRedeemWithoutIDToken(t *testing.T) {
 	c := f.client(t)
 	_, p := begin(t, c, oauth2.SignInRequest{})
 	f.token = map[string]any{"token_type": "Bearer", "access_token": "test-access-token", "expires_in": 3600}
-	_, _, err := c.Redeem(context.Background(), p, url.Values{"code": {testCode}, "state": {testState}})
+	_, _, err := c.Redeem(t.Context(), p, url.Values{"code": {testCode}, "state": {testState}})
 	requireRefused(t, err, oauth2.CheckForm, "")
 }
 
@@ -156,11 +155,11 @@ func TestRedeemNeedsWhatSignInMade(t *testing.T) {
 			p := *whole
 			change(&p)
 			f.answers(&p, nil)
-			_, _, err := c.Redeem(context.Background(), &p, url.Values{"code": {testCode}, "state": {p.State}})
+			_, _, err := c.Redeem(t.Context(), &p, url.Values{"code": {testCode}, "state": {p.State}})
 			require.ErrorIs(t, err, oauth2.ErrInvalid)
 		})
 	}
-	_, _, err := c.Redeem(context.Background(), nil, url.Values{"code": {testCode}})
+	_, _, err := c.Redeem(t.Context(), nil, url.Values{"code": {testCode}})
 	require.ErrorIs(t, err, oauth2.ErrInvalid)
 	require.Zero(t, f.count("/token"))
 }
@@ -172,7 +171,7 @@ func TestErrorsOfEntra(t *testing.T) {
 	var e *aadsts.Error
 
 	// An error comes before the code: an answer with both is an error.
-	_, _, err := c.Redeem(context.Background(), p, url.Values{
+	_, _, err := c.Redeem(t.Context(), p, url.Values{
 		"state": {testState}, "code": {testCode}, "error": {"access_denied"}, "error_description": {"AADSTS65004: User declined. <b>call 555</b>"},
 	})
 	require.ErrorAs(t, err, &e)
@@ -181,7 +180,7 @@ func TestErrorsOfEntra(t *testing.T) {
 	require.Zero(t, f.count("/token"))
 
 	f.token = map[string]any{"error": "invalid_grant", "error_description": "AADSTS54005: redeemed already", "error_codes": []int{54005}}
-	_, _, err = c.Redeem(context.Background(), p, url.Values{"state": {testState}, "code": {testCode}})
+	_, _, err = c.Redeem(t.Context(), p, url.Values{"state": {testState}, "code": {testCode}})
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, 54005, e.Code)
 	require.Equal(t, 1, f.count("/token"), "a code is redeemed once, whatever comes back")
@@ -199,7 +198,7 @@ func TestResponseIssuer(t *testing.T) {
 		if iss != nil {
 			v["iss"] = iss
 		}
-		_, _, err := c.Redeem(context.Background(), p, v)
+		_, _, err := c.Redeem(t.Context(), p, v)
 		return err
 	}
 	require.NoError(t, redeem(at(contoso), nil, own))
@@ -246,7 +245,7 @@ func TestFreshSignIn(t *testing.T) {
 			}
 			f.advance(10 * time.Minute) // the person takes their time, which does not count against them
 			f.answers(p, with)
-			_, _, err := c.Redeem(context.Background(), p, url.Values{"code": {testCode}, "state": {testState}})
+			_, _, err := c.Redeem(t.Context(), p, url.Values{"code": {testCode}, "state": {testState}})
 			if tt.good {
 				require.NoError(t, err)
 				return
@@ -271,7 +270,7 @@ func TestTokenEndpointOfTheAuthority(t *testing.T) {
 				with["iss"] = f.URL + "/" + cloud.Consumers + "/v2.0"
 			}
 			f.answers(p, with)
-			_, _, err := c.Redeem(context.Background(), p, url.Values{"code": {testCode}, "state": {testState}})
+			_, _, err := c.Redeem(t.Context(), p, url.Values{"code": {testCode}, "state": {testState}})
 			require.NoError(t, err)
 			require.Equal(t, 1, f.count("/"+tenant+"/oauth2/v2.0/token"))
 		})
@@ -294,7 +293,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		id, token, err := fake.client.Redeem(context.Background(), fake.pending, answer)
+		id, token, err := fake.client.Redeem(t.Context(), fake.pending, answer)
 		if err != nil {
 			require.Nil(t, id)
 			require.Nil(t, token)
@@ -318,7 +317,7 @@ func FuzzVerify(f *testing.F) {
 		if fake == nil {
 			fake = newTestFuzz(t)
 		}
-		id, err := fake.client.Verify(context.Background(), signedText(`{"alg":"RS256","kid":"one"}`, claims, 0), testNonce)
+		id, err := fake.client.Verify(t.Context(), signedText(`{"alg":"RS256","kid":"one"}`, claims, 0), testNonce)
 		if err != nil {
 			require.True(t, isRefused(err, ""), "%v", err)
 			require.Nil(t, id)

@@ -1,7 +1,6 @@
 package oauth2_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -20,7 +19,7 @@ func TestSignIn(t *testing.T) {
 	c := f.client(t, func(c *oauth2.Config) {
 		c.Scopes, c.ResponseMode = []string{"User.Read", "openid", "offline_access"}, "form_post"
 	})
-	address, p, err := c.SignIn(context.Background(), oauth2.SignInRequest{
+	address, p, err := c.SignIn(t.Context(), oauth2.SignInRequest{
 		State:  testState,
 		Params: url.Values{"login_hint": {"ann@contoso.test"}, "domain_hint": {"contoso.test"}, "prompt": {"select_account"}},
 	})
@@ -70,7 +69,7 @@ func TestSignInDemands(t *testing.T) {
 
 	const challenge = `{"access_token":{"nbf":{"essential":true, "value":"1604106651"}}}`
 	query, _ = begin(t, c, oauth2.SignInRequest{Claims: challenge})
-	require.Equal(t, challenge, query.Get("claims"))
+	require.JSONEq(t, challenge, query.Get("claims"))
 
 	query, _ = begin(t, c, oauth2.SignInRequest{Claims: `{"access_token":{"nbf":null},"id_token":{"acrs":{"value":"c1"}}}`, MaxAge: time.Second})
 	require.JSONEq(t, `{"access_token":{"nbf":null},"id_token":{"acrs":{"value":"c1"},"auth_time":{"essential":true}}}`, query.Get("claims"))
@@ -122,7 +121,7 @@ func TestSignInRefuses(t *testing.T) {
 	}
 	for name, q := range tests {
 		t.Run(name, func(t *testing.T) {
-			address, p, err := c.SignIn(context.Background(), q)
+			address, p, err := c.SignIn(t.Context(), q)
 			require.ErrorIs(t, err, oauth2.ErrInvalid)
 			require.Empty(t, address)
 			require.Nil(t, p)
@@ -177,21 +176,21 @@ func TestNewClientRefuses(t *testing.T) {
 func TestSignOut(t *testing.T) {
 	f := newFake(t)
 	c := f.client(t)
-	address, err := c.SignOut(context.Background(), oauth2.SignOutRequest{ReturnURL: "https://app.example.com/bye?a=1", LoginHint: "O.CiR&x"})
+	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnURL: "https://app.example.com/bye?a=1", LoginHint: "O.CiR&x"})
 	require.NoError(t, err)
 	require.Equal(t, f.URL+"/"+contoso+"/oauth2/v2.0/logout?logout_hint=O.CiR%26x&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com%2Fbye%3Fa%3D1", address)
-	address, err = c.SignOut(context.Background(), oauth2.SignOutRequest{})
+	address, err = c.SignOut(t.Context(), oauth2.SignOutRequest{})
 	require.NoError(t, err)
 	require.Equal(t, f.URL+"/"+contoso+"/oauth2/v2.0/logout", address)
 
 	for _, bad := range []string{"/bye", "http://app.example.com/bye", "javascript:alert(1)", "//evil.example"} {
-		_, err = c.SignOut(context.Background(), oauth2.SignOutRequest{ReturnURL: bad})
+		_, err = c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnURL: bad})
 		require.ErrorIs(t, err, oauth2.ErrInvalid, bad)
 	}
 	f.discovery["end_session_endpoint"] = nil
-	_, err = f.client(t).SignOut(context.Background(), oauth2.SignOutRequest{})
+	_, err = f.client(t).SignOut(t.Context(), oauth2.SignOutRequest{})
 	require.Error(t, err)
 	f.intercept = failing(http.StatusServiceUnavailable)
-	_, err = f.client(t).SignOut(context.Background(), oauth2.SignOutRequest{})
+	_, err = f.client(t).SignOut(t.Context(), oauth2.SignOutRequest{})
 	require.Error(t, err)
 }

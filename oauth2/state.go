@@ -34,8 +34,8 @@ func (p *Pending) pack() ([]byte, error) {
 		flags |= flagForce
 	}
 	out = append(out, stateVersion, flags)
-	out = binary.BigEndian.AppendUint64(out, uint64(p.Begun.Unix()))
-	out = binary.BigEndian.AppendUint32(out, uint32(p.MaxAge/time.Second)) // maxAge bounds it
+	out = binary.BigEndian.AppendUint64(out, uint64(p.Begun.Unix()))       //nolint:gosec // unpack turns it back
+	out = binary.BigEndian.AppendUint32(out, uint32(p.MaxAge/time.Second)) //nolint:gosec // maxAge bounds it
 	out = append(out, verifier...)
 	return append(out, nonce...), nil
 }
@@ -48,7 +48,7 @@ func unpack(data []byte, state string) (*Pending, error) {
 	return &Pending{
 		State:      state,
 		ForceLogin: data[1]&flagForce != 0,
-		Begun:      time.Unix(int64(binary.BigEndian.Uint64(data[2:])), 0),
+		Begun:      time.Unix(int64(binary.BigEndian.Uint64(data[2:])), 0), //nolint:gosec // what pack wrote
 		MaxAge:     time.Duration(binary.BigEndian.Uint32(data[10:])) * time.Second,
 		Verifier:   base64.RawURLEncoding.EncodeToString(data[14 : 14+verifierBytes]),
 		Nonce:      base64.RawURLEncoding.EncodeToString(data[14+verifierBytes:]),

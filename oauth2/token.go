@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	jose "github.com/go-jose/go-jose/v4"
 )
 
 // maxToken bounds an ID token, in bytes. With 200 groups Entra's have about 12 KB.

@@ -81,7 +81,7 @@ func checkIssuer(d *document, t *idClaims) error {
 		return refuse(CheckTenant, "tid is not one lower-case GUID")
 	case !d.shared && t.Tenant != d.tenant:
 		return refuse(CheckTenant, "the token is of another tenant than the one configured")
-	case t.Issuer != strings.ReplaceAll(d.issuer, cloud.Placeholder, t.Tenant):
+	case t.Issuer != d.issuerFor(t.Tenant):
 		return refuse(CheckIssuer, "iss is not the issuer of this authority and tid")
 	}
 	return nil
@@ -243,7 +243,7 @@ func checkAuthTime(v *verification) error {
 	case at.Before(oldest.Truncate(time.Second)):
 		return refuse(CheckAuthTime, "the person signed in longer ago than was asked for")
 	case at.After(v.now.Add(v.cfg.Leeway)):
-		return refuse(CheckAuthTime, "the person signed in in the future: do the clocks agree?")
+		return refuse(CheckAuthTime, "auth_time lies in the future: do the clocks agree?")
 	}
 	return nil
 }

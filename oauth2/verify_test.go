@@ -1,7 +1,6 @@
 package oauth2_test
 
 import (
-	"context"
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
@@ -39,7 +38,7 @@ func TestVerifyAccepts(t *testing.T) {
 	}
 	for name, with := range tests {
 		t.Run(name, func(t *testing.T) {
-			id, err := f.client(t).Verify(context.Background(), f.sign(with), testNonce)
+			id, err := f.client(t).Verify(t.Context(), f.sign(with), testNonce)
 			require.NoError(t, err)
 			require.Equal(t, contoso, id.TenantID)
 			require.Equal(t, objectID, id.ObjectID)
@@ -57,14 +56,14 @@ func TestGroupsWithoutSource(t *testing.T) {
 		"foreign source": {"_claim_names": map[string]any{"groups": "src1"}, "_claim_sources": map[string]any{"src1": map[string]any{"endpoint": "https://evil.example/x", "access_token": "t"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := f.client(t).Verify(context.Background(), f.sign(with), testNonce)
+			id, err := f.client(t).Verify(t.Context(), f.sign(with), testNonce)
 			require.NoError(t, err)
 			require.True(t, id.Groups.Overage())
 			require.Empty(t, f.elsewhere())
 		})
 	}
 	escaped := signedText(`{"alg":"RS256","kid":"one"}`, strings.Replace(text(f.claims(nil)), "{", `{"\u005fclaim_names":{"groups":"src1"},`, 1), 0)
-	id, err := f.client(t).Verify(context.Background(), escaped, testNonce)
+	id, err := f.client(t).Verify(t.Context(), escaped, testNonce)
 	require.NoError(t, err)
 	require.True(t, id.Groups.Overage())
 }
@@ -147,7 +146,7 @@ func TestVerifyRefuses(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			token := f.sign(tt.with)
-			id, err := f.client(t).Verify(context.Background(), token, testNonce)
+			id, err := f.client(t).Verify(t.Context(), token, testNonce)
 			requireRefused(t, err, tt.check, token)
 			require.Nil(t, id)
 			require.Empty(t, f.elsewhere())
@@ -157,7 +156,7 @@ func TestVerifyRefuses(t *testing.T) {
 
 func TestVerifyNeedsANonce(t *testing.T) {
 	f := newFake(t)
-	_, err := f.client(t).Verify(context.Background(), f.sign(map[string]any{"nonce": ""}), "")
+	_, err := f.client(t).Verify(t.Context(), f.sign(map[string]any{"nonce": ""}), "")
 	requireRefused(t, err, oauth2.CheckNonce, "")
 }
 
@@ -201,7 +200,7 @@ func TestAmbiguousTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := f.client(t)
 			token := signedText(tt.header, tt.claims, 0)
-			_, err := c.Verify(context.Background(), token, testNonce)
+			_, err := c.Verify(t.Context(), token, testNonce)
 			requireRefused(t, err, oauth2.CheckForm, token)
 		})
 	}
@@ -221,7 +220,7 @@ func TestMalformedTokens(t *testing.T) {
 		"spaces":               " " + good,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := c.Verify(context.Background(), token, testNonce)
+			_, err := c.Verify(t.Context(), token, testNonce)
 			requireRefused(t, err, oauth2.CheckForm, "")
 		})
 	}
@@ -264,16 +263,16 @@ func TestAlgorithms(t *testing.T) {
 		"ES256, which no such key can do": token("ES256", none),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := c.Verify(context.Background(), tok, testNonce)
+			_, err := c.Verify(t.Context(), tok, testNonce)
 			requireRefused(t, err, oauth2.CheckAlgorithm, tok)
 		})
 	}
 	require.Zero(t, f.count(""))
 
 	asked := f.client(t, func(c *oauth2.Config) { c.Algorithms = []string{"PS256"} })
-	_, err = asked.Verify(context.Background(), token("PS256", pss), testNonce)
+	_, err = asked.Verify(t.Context(), token("PS256", pss), testNonce)
 	require.NoError(t, err)
-	_, err = asked.Verify(context.Background(), f.sign(nil), testNonce)
+	_, err = asked.Verify(t.Context(), f.sign(nil), testNonce)
 	requireRefused(t, err, oauth2.CheckAlgorithm, "")
 }
 
@@ -295,7 +294,7 @@ func TestSignatures(t *testing.T) {
 		"other claims":                parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(text(f.claims(map[string]any{"oid": fabrikam})))) + "." + parts[2],
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := c.Verify(context.Background(), token, testNonce)
+			id, err := c.Verify(t.Context(), token, testNonce)
 			require.Error(t, err)
 			require.Nil(t, id)
 			var refused *oauth2.VerificationError
@@ -347,7 +346,7 @@ func TestKeyScope(t *testing.T) {
 				with = map[string]any{"tid": tenant, "iss": f.URL + "/" + tenant + "/v2.0"}
 			}
 			token := f.sign(with)
-			_, err := f.client(t, tt.client).Verify(context.Background(), token, testNonce)
+			_, err := f.client(t, tt.client).Verify(t.Context(), token, testNonce)
 			if !tt.refused {
 				require.NoError(t, err)
 				return
@@ -363,10 +362,10 @@ func TestSameKeyID(t *testing.T) {
 	f := newFake(t)
 	f.keys = []map[string]any{f.jwk("one", 1, f.URL+"/"+fabrikam+"/v2.0"), f.jwk("one", 0, f.URL+"/"+contoso+"/v2.0")}
 	c := f.client(t, anyTenant)
-	_, err := c.Verify(context.Background(), f.sign(nil), testNonce)
+	_, err := c.Verify(t.Context(), f.sign(nil), testNonce)
 	require.NoError(t, err)
 	foreign := signed(map[string]any{"alg": "RS256", "kid": "one"}, f.claims(nil), 1)
-	_, err = c.Verify(context.Background(), foreign, testNonce)
+	_, err = c.Verify(t.Context(), foreign, testNonce)
 	requireRefused(t, err, oauth2.CheckSignature, foreign)
 }
 
@@ -404,7 +403,7 @@ func TestTenants(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			token := f.sign(map[string]any{"tid": tt.tenant, "iss": f.URL + "/" + tt.tenant + "/v2.0"})
-			id, err := f.client(t, tt.client).Verify(context.Background(), token, testNonce)
+			id, err := f.client(t, tt.client).Verify(t.Context(), token, testNonce)
 			if tt.check == "" {
 				require.NoError(t, err)
 				require.Equal(t, tt.tenant, id.TenantID)
@@ -419,7 +418,7 @@ func TestTenants(t *testing.T) {
 func TestAllowListComesAfterTheSignature(t *testing.T) {
 	f := newFake(t)
 	forged := signed(map[string]any{"alg": "RS256", "kid": "one"}, f.claims(nil), 1)
-	_, err := f.client(t, at("organizations", fabrikam)).Verify(context.Background(), forged, testNonce)
+	_, err := f.client(t, at("organizations", fabrikam)).Verify(t.Context(), forged, testNonce)
 	requireRefused(t, err, oauth2.CheckSignature, forged)
 }
 
@@ -431,16 +430,16 @@ func TestExternalID(t *testing.T) {
 	override(f.keys[0], map[string]any{"issuer": issuer})
 	external := func(c *oauth2.Config) { c.Cloud.IssuerV2, c.Cloud.KeyInstance = "", "" }
 
-	id, err := f.client(t, external).Verify(context.Background(), f.sign(map[string]any{"iss": issuer}), testNonce)
+	id, err := f.client(t, external).Verify(t.Context(), f.sign(map[string]any{"iss": issuer}), testNonce)
 	require.NoError(t, err)
 	require.Equal(t, contoso, id.TenantID)
 	byDomain := func(c *oauth2.Config) { c.Tenant = "contoso.test" }
-	_, err = f.client(t, external, byDomain).Verify(context.Background(), f.sign(map[string]any{"iss": issuer}), testNonce)
+	_, err = f.client(t, external, byDomain).Verify(t.Context(), f.sign(map[string]any{"iss": issuer}), testNonce)
 	require.NoError(t, err)
 
-	_, err = f.client(t, external).Verify(context.Background(), f.sign(nil), testNonce)
+	_, err = f.client(t, external).Verify(t.Context(), f.sign(nil), testNonce)
 	requireRefused(t, err, oauth2.CheckIssuer, "")
-	_, err = f.client(t, external, at(fabrikam)).Verify(context.Background(), f.sign(map[string]any{"iss": issuer}), testNonce)
+	_, err = f.client(t, external, at(fabrikam)).Verify(t.Context(), f.sign(map[string]any{"iss": issuer}), testNonce)
 	var refused *oauth2.MetadataError
 	require.ErrorAs(t, err, &refused)
 }
