@@ -128,27 +128,31 @@ func (c *Connection) ProvenDomains() []string {
 
 // Tenant returns what the authority's address names: the pinned GUID, else the domain in canonical form.
 //
-// On the common endpoint, when tenants are listed or any is admitted, it is the word for many: "organizations", or "common"
-// when personal accounts are among them or the protocol is WS-Federation, which knows no other. A common endpoint with a
-// domain and nothing else admits that one tenant only, and so its own address is used.
+// On the common endpoint it is the word for many tenants: "organizations", or "common" when personal accounts are admitted or
+// the protocol is WS-Federation, which knows no other. Who may come in there is for AdmittedTenants and AnyTenant to say.
 //
 // It is "" when the connection names no tenant, as with AD FS.
 func (c *Connection) Tenant() string {
-	if c.UseCommonEndpoint && (c.AnyTenant || len(c.AllowedTenants) > 0) {
-		if c.Strategy == WSFed || slices.Contains(c.AllowedTenants, cloud.Consumers) {
-			return "common"
-		}
-		return "organizations"
+	if !c.UseCommonEndpoint {
+		return c.ownTenant()
 	}
+	if c.Strategy == WSFed || slices.Contains(c.AllowedTenants, cloud.Consumers) {
+		return "common"
+	}
+	return "organizations"
+}
+
+// ownTenant is the one tenant that the connection names, as a GUID or domain.
+func (c *Connection) ownTenant() string {
 	if c.TenantID != "" {
 		return c.TenantID
 	}
 	typed := strings.ToLower(strings.TrimSpace(c.EntraDomain))
-	if domain, err := hrd.Canonical(typed); err == nil {
-		return domain
-	}
 	if cloud.IsGUID(typed) {
 		return typed
+	}
+	if domain, err := hrd.Canonical(typed); err == nil {
+		return domain
 	}
 	return ""
 }
@@ -156,13 +160,13 @@ func (c *Connection) Tenant() string {
 // AdmittedTenants returns the GUIDs of the tenants whose people may sign in. On the common endpoint without a list it is the
 // tenant of the connection's own domain: an exported connection that used that endpoint admitted everybody, and must not here.
 //
-// Empty admits nobody, unless AnyTenant is set: then any work tenant is admitted beside those listed, and the tenant of
-// personal accounts only when it is listed.
+// Empty admits nobody yet (a domain whose tenant is not known), unless AnyTenant is set: then any work tenant is admitted
+// beside those listed, and the tenant of personal accounts only when it is listed.
 func (c *Connection) AdmittedTenants() []string {
 	if c.UseCommonEndpoint && (c.AnyTenant || len(c.AllowedTenants) > 0) {
 		return slices.Clone(c.AllowedTenants)
 	}
-	if t := c.Tenant(); cloud.IsCanonicalGUID(t) {
+	if t := c.ownTenant(); cloud.IsCanonicalGUID(t) {
 		return []string{t}
 	}
 	return nil
@@ -177,8 +181,9 @@ func (c *Connection) ADFS() bool {
 // organization are those that the host names, "" where it names none; byHomeRealm says that an address led here.
 //
 //   - Switched off, it is off for everybody.
-//   - An organization's own connection is on for its organization, for the applications listed if any are. By home realm
-//     discovery neither counts: it goes before the choice of an organization, and the person lands in the connection's own.
+//   - An organization's own connection is on where the host names that organization, for the applications listed if any are.
+//     By home realm discovery neither counts: it goes before the choice of an organization, and the person lands in the
+//     connection's own.
 //   - A shared connection that an organization switched on is, for that organization, like its own.
 //   - Otherwise an environment-level connection is on for the applications listed, or for all.
 func (c *Connection) EnabledFor(application, organization string, byHomeRealm bool) bool {
@@ -187,7 +192,7 @@ func (c *Connection) EnabledFor(application, organization string, byHomeRealm bo
 	case !c.Enabled:
 		return false
 	case c.OrganizationID != "":
-		return byHomeRealm || (organization == "" || organization == c.OrganizationID) && (listed || len(c.EnabledApplications) == 0)
+		return byHomeRealm || organization == c.OrganizationID && (listed || len(c.EnabledApplications) == 0)
 	case organization != "" && slices.Contains(c.Organizations, organization):
 		return byHomeRealm || listed || len(c.EnabledApplications) == 0
 	}
