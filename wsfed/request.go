@@ -70,19 +70,22 @@ func (p *RelyingParty) SignOut(ctx context.Context, returnTo string) (string, er
 func (p *RelyingParty) translate(q SignInRequest) (url.Values, error) {
 	out := url.Values{}
 	for name, values := range q.Params {
-		if len(values) != 1 || !oneLine(values[0]) {
-			return nil, fmt.Errorf("parameter %s needs one value, on one line of at most 512 bytes", quote(name))
+		if name == "" || len(values) != 1 || !oneLine(values[0]) {
+			return nil, fmt.Errorf("parameter %s needs a name and one value, on one line of at most 512 bytes", quote(name))
 		}
 		name, value, err := p.translateOne(name, values[0])
 		if err != nil {
 			return nil, err
 		}
-		if name == "wfresh" && out.Has(name) { // prompt and max_age together: the stricter one
+		switch {
+		case name == "": // without a counterpart
+			continue
+		case name == "wfresh" && out.Has(name): // prompt and max_age together: the stricter one
 			value = fewerMinutes(value, out.Get(name))
+		case out.Has(name):
+			return nil, fmt.Errorf("two parameters become %s", quote(name))
 		}
-		if name != "" {
-			out.Set(name, value)
-		}
+		out.Set(name, value)
 	}
 	minutes := strconv.FormatInt(int64(q.MaxAge/time.Minute), 10)
 	switch {
