@@ -198,8 +198,11 @@ func TestTamperedFakeMetadata(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, p.Certificates)
 			for i, change := range []struct{ old, with string }{
-				{"/wsfed</wsa:Address>", "/wsfee</wsa:Address>"}, {"https://sts.entratest.invalid/", "https://sts.entratest.invalie/"},
-				{"<KeyDescriptor use=\"signing\">", "<KeyDescriptor use=\"signing\"> "}, {"<DigestValue>", "<DigestValue>A"}, {"<SignatureValue>", "<SignatureValue>AAAA"},
+				{"/wsfed</wsa:Address>", "/wsfee</wsa:Address>"},
+				{"https://sts.entratest.invalid/", "https://sts.entratest.invalie/"},
+				{"<KeyDescriptor use=\"signing\">", "<KeyDescriptor use=\"signing\"> "},
+				{"<DigestValue>", "<DigestValue>A"},
+				{"<SignatureValue>", "<SignatureValue>AAAA"},
 			} {
 				require.Contains(t, string(doc), change.old)
 				_, err := wsfed.ParseMetadata(bytes.Replace(doc, []byte(change.old), []byte(change.with), 1))

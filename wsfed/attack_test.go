@@ -64,7 +64,7 @@ func requireRefused(t *testing.T, d door, id *claims.Identity, err error, checks
 	if len(checks) > 0 {
 		assert.Contains(t, checks, refused.Check, "refused by another check: %v", err)
 	}
-	assert.False(t, errors.Is(err, wsfed.ErrUnavailable), "trying again is no help")
+	assert.NotErrorIs(t, err, wsfed.ErrUnavailable, "trying again is no help")
 	if !slices.Contains(checks, wsfed.CheckReplay) {
 		assert.Zero(t, d.replay.calls, "the replay store was written to")
 	}

@@ -28,118 +28,122 @@ func TestConditions(t *testing.T) {
 	const before, after = -5 * time.Minute, 55 * time.Minute
 	skew := wsfed.DefaultSkew
 
-	forVersions(t, func(t *testing.T, good token) {
-		restrict, conditionsOf, p := audiences, conditions20, ""
-		if good.v11 {
-			restrict, conditionsOf, p = audiences11, conditions11, "saml:"
-		}
-		with := func(s string) string { return bent(good, func(k *token) { k.conditions = s }) }
-		inner := func(s string) string { return with(conditionsOf(before, after, s)) }
-		window := func(from, to time.Duration) string { return with(conditionsOf(from, to, restrict(realm))) }
-		stamped := func(from, to string) string {
-			return with(strings.NewReplacer(stamp(before), from, stamp(after), to).Replace(good.conditions))
-		}
-		without := func(name string) string {
-			value := between(good.conditions, " "+name+`="`, `"`)
-			return with(strings.Replace(good.conditions, " "+name+`="`+value+`"`, "", 1))
-		}
+	for version, good := range goodTokens() {
+		t.Run(version, func(t *testing.T) {
+			restrict, conditionsOf, p := audiences, conditions20, ""
+			if good.v11 {
+				restrict, conditionsOf, p = audiences11, conditions11, "saml:"
+			}
+			with := func(s string) string { return bent(good, func(k *token) { k.conditions = s }) }
+			inner := func(s string) string { return with(conditionsOf(before, after, s)) }
+			window := func(from, to time.Duration) string { return with(conditionsOf(from, to, restrict(realm))) }
+			stamped := func(from, to string) string {
+				return with(strings.NewReplacer(stamp(before), from, stamp(after), to).Replace(good.conditions))
+			}
+			without := func(name string) string {
+				value := between(good.conditions, " "+name+`="`, `"`)
+				return with(strings.Replace(good.conditions, " "+name+`="`+value+`"`, "", 1))
+			}
 
-		// The limits themselves are inside.
-		accept(t, window(skew, after))
-		accept(t, window(2*before, -skew+time.Millisecond))
-		accept(t, inner(restrict("spn:other", realm, "spn:third")))
-		accept(t, inner(restrict(realm)+restrict("spn:other", realm)))
+			// The limits themselves are inside.
+			accept(t, window(skew, after))
+			accept(t, window(2*before, -skew+time.Millisecond))
+			accept(t, inner(restrict("spn:other", realm, "spn:third")))
+			accept(t, inner(restrict(realm)+restrict("spn:other", realm)))
 
-		refuseAll(t, true, []attack{
-			{"no conditions", with(""), conditions},
-			{"two conditions", with(good.conditions + good.conditions), conditions},
-			{"no audience", inner(""), audience},
-			{"empty restriction", inner(restrict()), audience},
-			{"empty audience", inner(restrict("")), audience},
-			{"other audience", inner(restrict("spn:other")), audience},
-			{"audience in another case", inner(restrict(strings.ToUpper(realm))), audience},
-			{"audience that begins like ours", inner(restrict(realm + "x")), audience},
-			{"audience that ours begins with", inner(restrict(realm[:len(realm)-1])), audience},
-			{"audience with a slash", inner(restrict(realm + "/")), audience},
-			{"audience with white space", inner(restrict(" " + realm + " ")), audience},
-			{"audience with a line feed", inner(restrict(realm + "\n")), audience},
-			{"audience of two in one element", inner(restrict("spn:other " + realm)), audience},
-			{"audience in one of two restrictions, first", inner(restrict(realm) + restrict("spn:other")), audience},
-			{"audience in one of two restrictions, last", inner(restrict("spn:other") + restrict(realm)), audience},
-			{"audience in one of two restrictions, the other empty", inner(restrict(realm) + restrict()), audience},
-			{"audience outside a restriction", inner(element(p+"Audience", realm)), conditions},
-			{"audience in another namespace", inner(`<x:AudienceRestriction xmlns:x="urn:x"><x:Audience>` + realm + `</x:Audience></x:AudienceRestriction>`), conditions},
-			{"unknown condition", inner(restrict(realm) + `<x:Sober xmlns:x="urn:x"></x:Sober>`), conditions},
-			{"unknown condition of SAML's own kind", inner(restrict(realm) + element(p+"Condition", "")), conditions},
-			{"expired", window(-2*time.Hour, -time.Hour), expired},
-			{"expired on the limit", window(2*before, -skew), expired},
-			{"not yet valid", window(time.Hour, 2*time.Hour), early},
-			{"not yet valid by a millisecond", window(skew+time.Millisecond, after), early},
-			{"valid backwards", window(2*time.Minute, time.Minute), times},
-			{"no NotBefore", without("NotBefore"), times},
-			{"no NotOnOrAfter", without("NotOnOrAfter"), times},
-			{"neither", with(strings.NewReplacer(` NotBefore="`+stamp(before)+`"`, "", ` NotOnOrAfter="`+stamp(after)+`"`, "").Replace(good.conditions)), times},
-			{"NotBefore empty", stamped("", stamp(after)), times},
-			{"NotOnOrAfter empty", stamped(stamp(before), ""), times},
-			{"NotOnOrAfter a word", stamped(stamp(before), "never"), times},
-			{"NotOnOrAfter a date", stamped(stamp(before), "2031-01-01"), times},
-			{"NotOnOrAfter a number", stamped(stamp(before), "99999999999"), times},
-			{"NotOnOrAfter without a zone", stamped(stamp(before), "2030-01-02T04:00:00"), times},
-			{"NotOnOrAfter in month 13", stamped(stamp(before), "2030-13-01T00:00:00Z"), times},
-			{"NotOnOrAfter with a space", stamped(stamp(before), "2030-01-02 04:00:00Z"), times},
-			{"NotOnOrAfter past all years", stamped(stamp(before), "99999-01-01T00:00:00Z"), times},
-			{"NotOnOrAfter with something behind", stamped(stamp(before), stamp(after)+"x"), times},
-		})
-		t.Run("no skew", func(t *testing.T) {
-			none := func(c *wsfed.Config) { c.Skew = -1 }
-			accept(t, window(0, time.Millisecond), none)
 			refuseAll(t, true, []attack{
-				{"expired on the limit", window(before, 0), expired},
-				{"not yet valid by a millisecond", window(time.Millisecond, after), early},
-			}, none)
+				{"no conditions", with(""), conditions},
+				{"two conditions", with(good.conditions + good.conditions), conditions},
+				{"no audience", inner(""), audience},
+				{"empty restriction", inner(restrict()), audience},
+				{"empty audience", inner(restrict("")), audience},
+				{"other audience", inner(restrict("spn:other")), audience},
+				{"audience in another case", inner(restrict(strings.ToUpper(realm))), audience},
+				{"audience that begins like ours", inner(restrict(realm + "x")), audience},
+				{"audience that ours begins with", inner(restrict(realm[:len(realm)-1])), audience},
+				{"audience with a slash", inner(restrict(realm + "/")), audience},
+				{"audience with white space", inner(restrict(" " + realm + " ")), audience},
+				{"audience with a line feed", inner(restrict(realm + "\n")), audience},
+				{"audience of two in one element", inner(restrict("spn:other " + realm)), audience},
+				{"audience in one of two restrictions, first", inner(restrict(realm) + restrict("spn:other")), audience},
+				{"audience in one of two restrictions, last", inner(restrict("spn:other") + restrict(realm)), audience},
+				{"audience in one of two restrictions, the other empty", inner(restrict(realm) + restrict()), audience},
+				{"audience outside a restriction", inner(element(p+"Audience", realm)), conditions},
+				{"audience in another namespace", inner(`<x:AudienceRestriction xmlns:x="urn:x"><x:Audience>` + realm + `</x:Audience></x:AudienceRestriction>`), conditions},
+				{"unknown condition", inner(restrict(realm) + `<x:Sober xmlns:x="urn:x"></x:Sober>`), conditions},
+				{"unknown condition of SAML's own kind", inner(restrict(realm) + element(p+"Condition", "")), conditions},
+				{"expired", window(-2*time.Hour, -time.Hour), expired},
+				{"expired on the limit", window(2*before, -skew), expired},
+				{"not yet valid", window(time.Hour, 2*time.Hour), early},
+				{"not yet valid by a millisecond", window(skew+time.Millisecond, after), early},
+				{"valid backwards", window(2*time.Minute, time.Minute), times},
+				{"no NotBefore", without("NotBefore"), times},
+				{"no NotOnOrAfter", without("NotOnOrAfter"), times},
+				{"neither", with(strings.NewReplacer(` NotBefore="`+stamp(before)+`"`, "", ` NotOnOrAfter="`+stamp(after)+`"`, "").Replace(good.conditions)), times},
+				{"NotBefore empty", stamped("", stamp(after)), times},
+				{"NotOnOrAfter empty", stamped(stamp(before), ""), times},
+				{"NotOnOrAfter a word", stamped(stamp(before), "never"), times},
+				{"NotOnOrAfter a date", stamped(stamp(before), "2031-01-01"), times},
+				{"NotOnOrAfter a number", stamped(stamp(before), "99999999999"), times},
+				{"NotOnOrAfter without a zone", stamped(stamp(before), "2030-01-02T04:00:00"), times},
+				{"NotOnOrAfter in month 13", stamped(stamp(before), "2030-13-01T00:00:00Z"), times},
+				{"NotOnOrAfter with a space", stamped(stamp(before), "2030-01-02 04:00:00Z"), times},
+				{"NotOnOrAfter past all years", stamped(stamp(before), "99999-01-01T00:00:00Z"), times},
+				{"NotOnOrAfter with something behind", stamped(stamp(before), stamp(after)+"x"), times},
+			})
+			t.Run("no skew", func(t *testing.T) {
+				none := func(c *wsfed.Config) { c.Skew = -1 }
+				accept(t, window(0, time.Millisecond), none)
+				refuseAll(t, true, []attack{
+					{"expired on the limit", window(before, 0), expired},
+					{"not yet valid by a millisecond", window(time.Millisecond, after), early},
+				}, none)
+			})
 		})
-	})
+	}
 }
 
 func TestIssuerAndTenant(t *testing.T) {
 	byIssuer := []wsfed.Check{wsfed.CheckIssuer, wsfed.CheckTenant}
 	byClaims := []wsfed.Check{wsfed.CheckTenant, wsfed.CheckClaims}
-	forVersions(t, func(t *testing.T, good token) {
-		issued := func(by string) string {
-			return bent(good, func(k *token) { k.issuer = strings.Replace(k.issuer, issuer, by, 1) })
-		}
-		moved := func(k *token) { // the other tenant's token, in every respect
-			k.issuer = strings.ReplaceAll(k.issuer, tenant, otherTenant)
-			k.attributes = strings.ReplaceAll(k.attributes, tenant, otherTenant)
-		}
-		attributes := func(old, with string) string {
-			return bent(good, func(k *token) { k.attributes = strings.Replace(k.attributes, old, with, 1) })
-		}
-		refuseAll(t, true, []attack{
-			{"other tenant, signed with the key that all tenants share", bent(good, moved), byIssuer},
-			{"other tenant's issuer with our tenantid", issued(strings.Replace(issuer, tenant, otherTenant, 1)), byIssuer},
-			{"tenantid of another tenant", attributes(tenant, otherTenant), byClaims},
-			{"no tenantid", attributes(claimTenant[strings.LastIndexByte(claimTenant, '/')+1:], "other"), byClaims},
-			{"empty tenantid", attributes(">"+tenant+"<", "><"), byClaims},
-			{"tenantid in upper case", attributes(">"+tenant+"<", ">"+strings.ToUpper(strings.Replace(tenant, "1111", "aaaa", 1))+"<"), byClaims},
-			{"two tenantid values", attributes(">"+tenant+"<", ">"+tenant+"</"+good.value()+"><"+good.value()+">"+otherTenant+"<"), byClaims},
-			{"no object id", attributes(">"+mallory+"<", "><"), byClaims},
-			{"object id that is none", attributes(">"+mallory+"<", ">mallory<"), byClaims},
-			{"two object ids", attributes(">"+mallory+"<", ">"+mallory+"</"+good.value()+"><"+good.value()+">"+victim+"<"), byClaims},
-			{"issuer without the slash", issued(strings.TrimSuffix(issuer, "/")), byIssuer},
-			{"issuer with two slashes", issued(issuer + "/"), byIssuer},
-			{"issuer as template", issued(strings.Replace(issuer, tenant, "{tenantid}", 1)), byIssuer},
-			{"issuer as the documented template", issued(strings.Replace(issuer, tenant, "{tenant}", 1)), byIssuer},
-			{"issuer over http", issued(strings.Replace(issuer, "https", "http", 1)), byIssuer},
-			{"issuer in another case", issued(strings.Replace(issuer, "sts.", "STS.", 1)), byIssuer},
-			{"issuer with more behind", issued(issuer + "x"), byIssuer},
-			{"issuer with user info", issued(strings.Replace(issuer, "https://", "https://evil@", 1)), byIssuer},
-			{"issuer with our issuer in its path", issued("https://evil.example/" + issuer), byIssuer},
-			{"issuer with white space", issued(" " + issuer), byIssuer},
-			{"issuer empty", issued(""), append(byIssuer, wsfed.CheckVersion)},
-			{"public cloud's issuer", issued("https://sts.windows.net/" + tenant + "/"), byIssuer},
+	for version, good := range goodTokens() {
+		t.Run(version, func(t *testing.T) {
+			issued := func(by string) string {
+				return bent(good, func(k *token) { k.issuer = strings.Replace(k.issuer, issuer, by, 1) })
+			}
+			moved := func(k *token) { // the other tenant's token, in every respect
+				k.issuer = strings.ReplaceAll(k.issuer, tenant, otherTenant)
+				k.attributes = strings.ReplaceAll(k.attributes, tenant, otherTenant)
+			}
+			attributes := func(old, with string) string {
+				return bent(good, func(k *token) { k.attributes = strings.Replace(k.attributes, old, with, 1) })
+			}
+			refuseAll(t, true, []attack{
+				{"other tenant, signed with the key that all tenants share", bent(good, moved), byIssuer},
+				{"other tenant's issuer with our tenantid", issued(strings.Replace(issuer, tenant, otherTenant, 1)), byIssuer},
+				{"tenantid of another tenant", attributes(tenant, otherTenant), byClaims},
+				{"no tenantid", attributes(claimTenant[strings.LastIndexByte(claimTenant, '/')+1:], "other"), byClaims},
+				{"empty tenantid", attributes(">"+tenant+"<", "><"), byClaims},
+				{"tenantid in upper case", attributes(">"+tenant+"<", ">"+strings.ToUpper(strings.Replace(tenant, "1111", "aaaa", 1))+"<"), byClaims},
+				{"two tenantid values", attributes(">"+tenant+"<", ">"+tenant+"</"+good.value()+"><"+good.value()+">"+otherTenant+"<"), byClaims},
+				{"no object id", attributes(">"+mallory+"<", "><"), byClaims},
+				{"object id that is none", attributes(">"+mallory+"<", ">mallory<"), byClaims},
+				{"two object ids", attributes(">"+mallory+"<", ">"+mallory+"</"+good.value()+"><"+good.value()+">"+victim+"<"), byClaims},
+				{"issuer without the slash", issued(strings.TrimSuffix(issuer, "/")), byIssuer},
+				{"issuer with two slashes", issued(issuer + "/"), byIssuer},
+				{"issuer as template", issued(strings.Replace(issuer, tenant, "{tenantid}", 1)), byIssuer},
+				{"issuer as the documented template", issued(strings.Replace(issuer, tenant, "{tenant}", 1)), byIssuer},
+				{"issuer over http", issued(strings.Replace(issuer, "https", "http", 1)), byIssuer},
+				{"issuer in another case", issued(strings.Replace(issuer, "sts.", "STS.", 1)), byIssuer},
+				{"issuer with more behind", issued(issuer + "x"), byIssuer},
+				{"issuer with user info", issued(strings.Replace(issuer, "https://", "https://evil@", 1)), byIssuer},
+				{"issuer with our issuer in its path", issued("https://evil.example/" + issuer), byIssuer},
+				{"issuer with white space", issued(" " + issuer), byIssuer},
+				{"issuer empty", issued(""), append(byIssuer, wsfed.CheckVersion)},
+				{"public cloud's issuer", issued("https://sts.windows.net/" + tenant + "/"), byIssuer},
+			})
 		})
-	})
+	}
 	t.Run("2.0 structure", func(t *testing.T) {
 		good := token20()
 		refuseAll(t, true, []attack{
@@ -310,8 +314,10 @@ func TestVersionAndID(t *testing.T) {
 			{"both ids", attrs(good, ` AssertionID="`+good.id+`" ID="_other"`+rest), shape},
 			{"both ids, the same", attrs(good, ` AssertionID="`+good.id+`" ID="`+good.id+`"`+rest), shape},
 			{"only an ID", attrs(good, ` ID="`+good.id+`"`+rest), shape},
-			{"no issuer", attrs(good, ` AssertionID="`+good.id+`" IssueInstant="`+stamp(0)+`" MajorVersion="1" MinorVersion="1"`),
-				append(shape, wsfed.CheckIssuer)},
+			{
+				"no issuer", attrs(good, ` AssertionID="`+good.id+`" IssueInstant="`+stamp(0)+`" MajorVersion="1" MinorVersion="1"`),
+				append(shape, wsfed.CheckIssuer),
+			},
 		})
 	})
 }
@@ -327,46 +333,48 @@ func oneTime(k token) string {
 // TestReplay: an assertion is good once, however it is wrapped, whoever asks first.
 func TestReplay(t *testing.T) {
 	byReplay := []wsfed.Check{wsfed.CheckReplay}
-	forVersions(t, func(t *testing.T, good token) {
-		once := good
-		once.conditions = oneTime(good)
-		for name, k := range map[string]token{"plain": good, "one-time": once} {
-			signed := k.signed()
-			again := map[string]string{
-				"the same":                    response(signed),
-				"in another envelope":         collection(signed),
-				"with other white space":      strings.Replace(response(signed), "<t:RequestedSecurityToken>", "\n <t:RequestedSecurityToken>\n", 1),
-				"signed again, the same id":   response(k.sign(signature{method: rsaSHA512})),
-				"the certificate not shown":   response(k.sign(signature{keyInfo: "-"})),
-				"signed with the second key":  response(k.sign(signature{key: keys().second.key, keyInfo: x509KeyInfo(keys().second)})),
-				"other content, the same id":  response(k.as(victim).signed()),
-				"with a byte order mark":      "\ufeff" + response(signed),
-				"with trailing white space":   response(signed) + "\n",
-				"with character references":   strings.Replace(response(signed), ">Mallory<", ">&#77;allory<", 1),
-				"with single quotes":          strings.Replace(response(signed), `IssueInstant="`+stamp(0)+`"`, `IssueInstant='`+stamp(0)+`'`, 1),
-				"with another namespace hint": strings.Replace(response(signed), "<t:RequestSecurityTokenResponse ", `<t:RequestSecurityTokenResponse xmlns:x="urn:x" `, 1),
+	for version, good := range goodTokens() {
+		t.Run(version, func(t *testing.T) {
+			once := good
+			once.conditions = oneTime(good)
+			for name, k := range map[string]token{"plain": good, "one-time": once} {
+				signed := k.signed()
+				again := map[string]string{
+					"the same":                    response(signed),
+					"in another envelope":         collection(signed),
+					"with other white space":      strings.Replace(response(signed), "<t:RequestedSecurityToken>", "\n <t:RequestedSecurityToken>\n", 1),
+					"signed again, the same id":   response(k.sign(signature{method: rsaSHA512})),
+					"the certificate not shown":   response(k.sign(signature{keyInfo: "-"})),
+					"signed with the second key":  response(k.sign(signature{key: keys().second.key, keyInfo: x509KeyInfo(keys().second)})),
+					"other content, the same id":  response(k.as(victim).signed()),
+					"with a byte order mark":      "\ufeff" + response(signed),
+					"with trailing white space":   response(signed) + "\n",
+					"with character references":   strings.Replace(response(signed), ">Mallory<", ">&#77;allory<", 1),
+					"with single quotes":          strings.Replace(response(signed), `IssueInstant="`+stamp(0)+`"`, `IssueInstant='`+stamp(0)+`'`, 1),
+					"with another namespace hint": strings.Replace(response(signed), "<t:RequestSecurityTokenResponse ", `<t:RequestSecurityTokenResponse xmlns:x="urn:x" `, 1),
+				}
+				for how, second := range again {
+					t.Run(name+" "+how, func(t *testing.T) {
+						d := newDoor(t)
+						_, err := d.Verify(t.Context(), []byte(response(signed)))
+						require.NoError(t, err)
+						id, err := d.Verify(t.Context(), []byte(second))
+						requireRefused(t, d, id, err, byReplay)
+					})
+				}
 			}
-			for how, second := range again {
-				t.Run(name+" "+how, func(t *testing.T) {
-					d := newDoor(t)
-					_, err := d.Verify(t.Context(), []byte(response(signed)))
-					require.NoError(t, err)
-					id, err := d.Verify(t.Context(), []byte(second))
-					requireRefused(t, d, id, err, byReplay)
-				})
-			}
-		}
-		t.Run("kept until the token is dead everywhere", func(t *testing.T) {
-			d := newDoor(t)
-			_, err := d.Verify(t.Context(), []byte(response(good.signed())))
-			require.NoError(t, err)
-			require.Len(t, d.replay.seen, 1)
-			for id, until := range d.replay.seen {
-				require.Regexp(t, `^[0-9a-f]{64}$`, id)
-				require.False(t, until.Before(forgeNow.Add(55*time.Minute+wsfed.DefaultSkew)), "forgotten at %s, while the token is still good", until)
-			}
+			t.Run("kept until the token is dead everywhere", func(t *testing.T) {
+				d := newDoor(t)
+				_, err := d.Verify(t.Context(), []byte(response(good.signed())))
+				require.NoError(t, err)
+				require.Len(t, d.replay.seen, 1)
+				for id, until := range d.replay.seen {
+					require.Regexp(t, `^[0-9a-f]{64}$`, id)
+					require.False(t, until.Before(forgeNow.Add(55*time.Minute+wsfed.DefaultSkew)), "forgotten at %s, while the token is still good", until)
+				}
+			})
 		})
-	})
+	}
 
 	t.Run("on two machines at once", func(t *testing.T) {
 		shared := new(replaySpy)

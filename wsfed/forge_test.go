@@ -366,7 +366,7 @@ func audiences(list ...string) string {
 // attributes20 takes names and values in turn.
 func attributes20(pairs ...string) string {
 	inner := ""
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		inner += attribute20(pairs[i], pairs[i+1])
 	}
 	return element("AttributeStatement", inner)
@@ -407,7 +407,7 @@ func audiences11(list ...string) string {
 
 func attributes11(subject string, pairs ...string) string {
 	inner := subject
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		cut := strings.LastIndexByte(pairs[i], '/')
 		inner += `<saml:Attribute AttributeName="` + pairs[i][cut+1:] + `" AttributeNamespace="` + pairs[i][:cut] + `">` +
 			element("saml:AttributeValue", pairs[i+1]) + `</saml:Attribute>`
@@ -525,7 +525,7 @@ func staticProvider(issuer string) *wsfed.Provider {
 var sharedMetadata = sync.OnceValue(func() *wsfed.Metadata { return new(wsfed.Metadata) })
 
 // newDoor opens a door pinned to the tenant; change bends its configuration.
-func newDoor(t testing.TB, change ...func(*wsfed.Config)) door {
+func newDoor(t *testing.T, change ...func(*wsfed.Config)) door {
 	t.Helper()
 	d := door{replay: new(replaySpy), provider: new(provider)}
 	c := wsfed.Config{

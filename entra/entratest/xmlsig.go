@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -176,10 +177,8 @@ func xmlPrefix(name string) string {
 }
 
 func cloneScope(m map[string]string) map[string]string {
-	c := make(map[string]string, len(m)+2)
-	for k, v := range m {
-		c[k] = v
-	}
+	c := make(map[string]string, len(m)+2) // never nil
+	maps.Copy(c, m)
 	return c
 }
 
