@@ -356,11 +356,13 @@ func checkTwice(dec *json.Decoder, depth int) error {
 	return err
 }
 
+// compact brings a value into the form in which encoding/json writes it, so that reading and writing again changes nothing.
 func compact(raw json.RawMessage) json.RawMessage {
-	var out bytes.Buffer
-	if json.Compact(&out, raw) != nil {
+	var tight, out bytes.Buffer
+	if json.Compact(&tight, raw) != nil {
 		return raw
 	}
+	json.HTMLEscape(&out, tight.Bytes())
 	return out.Bytes()
 }
 
