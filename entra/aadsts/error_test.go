@@ -92,6 +92,9 @@ func TestTokenAnswers(t *testing.T) {
 		},
 		"claims is no object":  {400, `{"error":"invalid_grant","claims":"<b>hi</b>"}`, aadsts.Error{OAuth: "invalid_grant", Mender: aadsts.MenderUser}},
 		"claims is no JSON":    {400, `{"error":"invalid_grant","claims":"{\"a\""}`, aadsts.Error{OAuth: "invalid_grant", Mender: aadsts.MenderUser}},
+		"claims is a string":   {400, `{"error":"invalid_grant","claims":"\"x\""}`, aadsts.Error{OAuth: "invalid_grant", Mender: aadsts.MenderUser}},
+		"number of ten digits": {400, `{"error":"invalid_grant","error_codes":[1234567890]}`, aadsts.Error{OAuth: "invalid_grant", Mender: aadsts.MenderUser}},
+		"timestamp of old":     {400, `{"error":"invalid_grant","timestamp":"1999-12-31T23:59:59Z"}`, aadsts.Error{OAuth: "invalid_grant", Mender: aadsts.MenderUser}},
 		"claims is huge":       {400, `{"error":"invalid_grant","claims":"{\"a\":\"` + strings.Repeat("x", 9000) + `\"}"}`, aadsts.Error{OAuth: "invalid_grant", Mender: aadsts.MenderUser}},
 		"code from the prefix": {400, `{"error":"invalid_grant","error_description":"AADSTS54005: OAuth2 Authorization code was already redeemed"}`, aadsts.Error{OAuth: "invalid_grant", Code: 54005, Mender: aadsts.MenderUser}},
 		"codes win over the prefix": {

@@ -7,7 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // what x5t is defined by
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -121,7 +121,7 @@ func TestLegacyCertificateAssertion(t *testing.T) {
 	c := credential.FromCertificatesWith(credential.CertificateOptions{Legacy: true, Now: func() time.Time { return start }}, pair)
 	require.NoError(t, c.Authenticate(t.Context(), "https://adfs.example/adfs/oauth2/token", clientID, form))
 	header, payload, signed, signature := parts(t, form.Get("client_assertion"))
-	thumbprint := sha1.Sum(pair.Certificate.Raw) //nolint:gosec // as above
+	thumbprint := sha1.Sum(pair.Certificate.Raw)
 	assert.Equal(t, map[string]any{"alg": "RS256", "typ": "JWT", "x5t": base64.RawURLEncoding.EncodeToString(thumbprint[:])}, header)
 	assert.Equal(t, "https://adfs.example/adfs/oauth2/token", payload["aud"])
 	digest := sha256.Sum256(signed)
@@ -192,7 +192,7 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 
 func TestShortKeyIsRefused(t *testing.T) {
 	t.Setenv("GODEBUG", "rsa1024min=0")
-	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // what must be refused
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	c := credential.FromCertificatesWith(credential.CertificateOptions{Now: func() time.Time { return start }},
 		credential.KeyPair{Signer: short, Certificate: certify(t, short, start.Add(-time.Hour), start.Add(time.Hour))})

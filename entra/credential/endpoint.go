@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"net/http"
@@ -30,6 +31,20 @@ type Request struct {
 	Credential Credential
 	Form       url.Values // grant_type and what belongs to it; for AppToken only scope. Never modified
 }
+
+// String names the request without its form, in which codes and refresh tokens travel.
+func (q Request) String() string {
+	return fmt.Sprintf("token request of %q to tenant %q of cloud %q", q.ClientID, q.Tenant, q.Cloud.Name)
+}
+
+// Format writes String.
+func (q Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(q.String())) }
+
+// LogValue is String.
+func (q Request) LogValue() slog.Value { return slog.StringValue(q.String()) }
+
+// MarshalText is String, so that encoders show no form either.
+func (q Request) MarshalText() ([]byte, error) { return []byte(q.String()), nil }
 
 // Token is what the token endpoint answered.
 type Token struct {
@@ -136,12 +151,10 @@ func checkProof(before, after url.Values) error {
 	}
 	secret, assertion := after.Get("client_secret") != "", after.Get("client_assertion") != ""
 	switch {
-	case secret && assertion:
-		return errors.New("credential: a secret and an assertion at once")
 	case !secret && !assertion:
 		return errors.New("credential: the credential proved nothing")
 	case secret && (after.Has("client_assertion") || after.Has("client_assertion_type")), assertion && (after.Has("client_secret") || after.Get("client_assertion_type") != assertionType):
-		return errors.New("credential: the credential mixed two kinds of proof")
+		return errors.New("credential: the credential mixed a secret and an assertion")
 	}
 	return nil
 }

@@ -292,6 +292,7 @@ func TestRequestsThatAreNotMade(t *testing.T) {
 		}),
 		"assertion, no type": proof(func(f url.Values) error { f.Set("client_assertion", "y"); return nil }),
 		"changes the form":   proof(func(f url.Values) error { f.Set("client_secret", "x"); f.Set("scope", "everything"); return nil }),
+		"changes it inside":  proof(func(f url.Values) error { f.Set("client_secret", "x"); f["code"][0] = "y"; return nil }),
 		"no assertion func":  func(q *credential.Request) { q.Credential = credential.FromAssertion(nil) },
 		"no certificates":    func(q *credential.Request) { q.Credential = credential.FromCertificates() },
 	} {
@@ -300,6 +301,9 @@ func TestRequestsThatAreNotMade(t *testing.T) {
 			change(&q)
 			_, err := s.endpoint().Token(t.Context(), q)
 			require.Error(t, err)
+			if strings.HasSuffix(name, " the form") && name != "changes the form" {
+				require.ErrorContains(t, err, "comes from the credential")
+			}
 		})
 	}
 	assert.Zero(t, s.requests.Load())

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestSecretMasksItself(t *testing.T) {
 	values := map[string]any{
 		"itself": s, "pointer": &s, "inside": inside, "inside, pointer": &inside, "list": []any{s, inside}, "map": map[credential.Secret]holder{s: inside},
 		"error": fmt.Errorf("x %v: %w", s, errors.New(s.String())), "token": credential.Token{Access: s, Refresh: s, ID: s},
-		"credential": credential.FromSecret(s), "request": credential.Request{Credential: credential.FromSecret(s)},
+		"credential": credential.FromSecret(s),
 	}
 	for name, v := range values {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%#x", "%d", "%t", "%c", "%U", "%e", "%b", "%o", "%p", "%T", "%w", "%100v", "%.3s", "%!"} {
@@ -86,6 +87,23 @@ func requireMasked(t *testing.T, what, text string) {
 			t.Fatalf("%s shows the secret", what) // not the text: this test's output is output too
 		}
 	}
+}
+
+// A code or refresh token in a request's form does not get into a log with the request.
+func TestRequestMasksItsForm(t *testing.T) {
+	q := credential.Request{ClientID: clientID, Tenant: tenant, Credential: credential.FromSecret(credential.NewSecret(plain)), Form: url.Values{"code": {plain}}}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{q, &q, []any{q}, struct{ Q credential.Request }{q}} {
+			requireMasked(t, format, fmt.Sprintf(format, v))
+		}
+	}
+	assert.Contains(t, q.String(), tenant)
+	var text, jsonText bytes.Buffer
+	slog.New(slog.NewTextHandler(&text, nil)).Info("x", "v", q, "w", &q)
+	slog.New(slog.NewJSONHandler(&jsonText, nil)).Info("x", "v", q, "w", []any{q})
+	data, err := json.Marshal(q)
+	require.NoError(t, err)
+	requireMasked(t, "slog and JSON", text.String()+jsonText.String()+string(data))
 }
 
 func TestSecretJSON(t *testing.T) {

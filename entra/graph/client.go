@@ -142,8 +142,23 @@ func (s *session) aboutUser(ctx context.Context, fetch func(context.Context) err
 }
 
 func (s *session) checkUser(id string) error {
-	if !strings.EqualFold(id, s.user) {
+	if canonicalID(id) != s.user {
 		return fmt.Errorf("graph: %w", ErrOtherUser)
 	}
 	return nil
 }
+
+// canonicalID writes an id as tokens do. Of a personal account Graph knows the last 16 digits only, where a token's oid is
+// that number padded to a GUID.
+//
+// Source: https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
+func canonicalID(id string) string {
+	id = strings.ToLower(id)
+	if shortID.MatchString(id) {
+		id = strings.Repeat("0", 16-len(id)) + id
+		return "00000000-0000-0000-" + id[:4] + "-" + id[4:]
+	}
+	return id
+}
+
+var shortID = regexp.MustCompile(`^[0-9a-f]{1,16}$`)

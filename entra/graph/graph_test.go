@@ -441,6 +441,24 @@ func TestTokenOfAnotherUser(t *testing.T) {
 	}
 }
 
+// Graph knows a personal account by a shorter id than its tokens do.
+func TestPersonalAccount(t *testing.T) {
+	for id, want := range map[string]error{
+		"1a2b3c4d5e6f7081": nil, "1A2B3C4D5E6F7081": nil, "00000000-0000-0000-1a2b-3c4d5e6f7081": nil,
+		"1a2b3c4d5e6f7082": graph.ErrOtherUser, "": graph.ErrOtherUser, "0": graph.ErrOtherUser, "a2b3c4d5e6f7081": graph.ErrOtherUser,
+		"001a2b3c4d5e6f7081": graph.ErrOtherUser, ann: graph.ErrOtherUser,
+	} {
+		c, _ := newFake(directory(0, func(*http.Request, string) *http.Response {
+			return reply(http.StatusOK, `{"id":"`+id+`","city":"Bern"}`)
+		}))
+		as := asMe()
+		as.User = "00000000-0000-0000-1a2b-3c4d5e6f7081"
+		got, err := c.Profile(t.Context(), as, nil)
+		require.ErrorIs(t, err, want, id)
+		assert.Equal(t, want == nil, got["city"] == "Bern", id)
+	}
+}
+
 func TestCallersThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*graph.Caller){
 		"no Graph":            func(c *graph.Caller) { c.Cloud, _ = cloud.ByName("bleu") },

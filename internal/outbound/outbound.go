@@ -117,7 +117,7 @@ var special = []netip.Prefix{
 var allocated6 = netip.MustParsePrefix("2000::/3")
 
 func isPublic(ip netip.Addr) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() { // loopback and link-local are not global unicast
 		return false
 	}
 	if ip.Is6() && !allocated6.Contains(ip) {
