@@ -89,6 +89,7 @@ var (
 	textPattern    = regexp.MustCompile(`<span id="problem-text">([^<]*)</span>`)
 	formPattern    = regexp.MustCompile(`<form method="post" action="([^"]*)" id="(accounts|consent|answer)">`)
 	fieldPattern   = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	framePattern   = regexp.MustCompile(`<iframe src="([^"]*)"`)
 	returnPattern  = regexp.MustCompile(`id="return" href="([^"]*)"`)
 )
 
@@ -101,6 +102,9 @@ func (b *Browser) answerPage(request *http.Request, status int, page, upn string
 			text = []string{"", ""}
 		}
 		return nil, &PageError{Code: code, Text: html.UnescapeString(text[1])}
+	}
+	for _, frame := range framePattern.FindAllStringSubmatch(page, -1) {
+		b.load(request.Context(), html.UnescapeString(frame[1]))
 	}
 	if back := returnPattern.FindStringSubmatch(page); back != nil {
 		return b.next(request, html.UnescapeString(back[1]), nil)
@@ -128,6 +132,19 @@ func (b *Browser) answerPage(request *http.Request, status int, page, upn string
 	return b.next(request, action, values)
 }
 
+// load loads a hidden frame. Browsers block the cookies of other sites in frames, and an application that is not there is its own
+// affair: sign-out goes on.
+func (b *Browser) load(ctx context.Context, address string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return
+	}
+	if response, err := b.server.client.Do(request); err == nil {
+		_ = response.Body.Close()
+	}
+}
+
+// next is the request that a form, or a link, leads to.
 func (b *Browser) next(request *http.Request, address string, form url.Values) (*http.Request, error) {
 	target, err := request.URL.Parse(address)
 	if err != nil {

@@ -56,6 +56,8 @@ func (s *Server) readAdminConsent(r *http.Request, values url.Values) (*authoriz
 		return nil, fail(900144, "client_id")
 	case app == nil:
 		return nil, fail(700016, clientID, a.name)
+	case a.shared() && !app.MultiTenant:
+		return nil, fail(50194, clientID, app.Name)
 	case a.tenant != nil && a.tenant.ID != owner.ID && !app.MultiTenant:
 		return nil, fail(700016, clientID, a.name)
 	case !slices.Contains(app.RedirectURIs, redirectURI):

@@ -139,10 +139,10 @@ func (s *Server) serve(l net.Listener, h http.Handler) {
 // Close stops the server and cuts its connections. It may be called more than once.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() {
-		close(s.done)
 		for _, server := range s.servers {
 			_ = server.Close() // nothing of ours is left to lose
 		}
+		close(s.done)
 		s.client.CloseIdleConnections()
 	})
 	s.serving.Wait()
