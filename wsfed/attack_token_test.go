@@ -433,3 +433,56 @@ func (f replayFunc) Remember(ctx context.Context, _ string, _ time.Time) (bool, 
 	f(ctx)
 	return true, nil
 }
+
+// TestInstants: a token that comes from the future, a session that has ended, and a sign-in that is older than was asked for.
+func TestInstants(t *testing.T) {
+	early, expired := []wsfed.Check{wsfed.CheckNotYetValid}, []wsfed.Check{wsfed.CheckExpired}
+	unreadable := []wsfed.Check{wsfed.CheckNotYetValid, wsfed.CheckVersion, wsfed.CheckConditions, wsfed.CheckClaims}
+	for version, good := range goodTokens() {
+		t.Run(version, func(t *testing.T) {
+			authenticated := func(at string) string {
+				return bent(good, func(k *token) { k.authns = strings.Replace(k.authns, stamp(-time.Second), at, 1) })
+			}
+			head, _ := good.around()
+			issued := func(at string) string {
+				return bent(good, func(k *token) {
+					k.attrs = strings.Replace(" "+between(head, `assertion" `, ">"), stamp(0), at, 1)
+				})
+			}
+			skew := wsfed.DefaultSkew
+			accept(t, authenticated(stamp(skew)))
+			accept(t, issued(stamp(skew)))
+			refuseAll(t, true, []attack{
+				{"authenticated in the future", authenticated(stamp(skew + time.Millisecond)), early},
+				{"authenticated at no time", authenticated("recently"), unreadable},
+				{"issued in the future", issued(stamp(skew + time.Millisecond)), early},
+				{"issued at no time", issued("recently"), unreadable},
+			})
+			t.Run("fresh sign-in asked for", func(t *testing.T) {
+				d := newDoor(t)
+				old := authenticated(stamp(-time.Hour))
+				id, err := d.Verify(t.Context(), []byte(old), wsfed.AuthenticatedSince(forgeNow))
+				requireRefused(t, d, id, err, []wsfed.Check{wsfed.CheckFreshness})
+				id, err = d.Verify(t.Context(), []byte(old), wsfed.AuthenticatedSince(forgeNow.Add(-time.Hour)))
+				require.NoError(t, err)
+				require.NotNil(t, id)
+			})
+			t.Run("fresh sign-in asked for, and the token does not say", func(t *testing.T) {
+				d := newDoor(t)
+				silent := bent(good, func(k *token) { k.authns = "" })
+				id, err := d.Verify(t.Context(), []byte(silent), wsfed.AuthenticatedSince(forgeNow.Add(-time.Hour)))
+				requireRefused(t, d, id, err, []wsfed.Check{wsfed.CheckFreshness})
+			})
+		})
+	}
+	t.Run("session", func(t *testing.T) {
+		until := func(at string) string {
+			return bent(token20(), func(k *token) { k.authns = authn20(`SessionNotOnOrAfter="` + at + `"`) })
+		}
+		accept(t, until(stamp(time.Minute)))
+		refuseAll(t, true, []attack{
+			{"ended", until(stamp(-wsfed.DefaultSkew)), expired},
+			{"ends at no time", until("late"), unreadable},
+		})
+	})
+}
