@@ -74,11 +74,11 @@ func parseMembers(dec *json.Decoder, depth int) (any, error) {
 		if !isPrintableASCII(name) {
 			return nil, fmt.Errorf("member name %+q is not printable ASCII", clip(name))
 		}
-		if folded := strings.ToLower(name); seen[folded] {
+		folded := strings.ToLower(name)
+		if seen[folded] {
 			return nil, fmt.Errorf("member %q is given twice, perhaps in another case", clip(name))
-		} else {
-			seen[folded] = true
 		}
+		seen[folded] = true
 		if object[name], err = parseValue(dec, depth+1); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package claims_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -205,5 +204,5 @@ func TestIDTokenBudget(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `{"ext_omitted":["ext_provider.profile","ext_provider.groups"],"ext_provider":{"claims":{"connection_id":"conn_1","email":"ann@contoso.com","is_confirmed":true,"profile":{}},"connection_id":"conn_1","name":"contoso-entra"}}`, got)
 	_, err = budget(one, 100)
-	assert.True(t, errors.Is(err, claims.ErrTooLarge))
+	require.ErrorIs(t, err, claims.ErrTooLarge)
 }

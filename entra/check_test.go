@@ -260,7 +260,7 @@ func TestCheckFindsAllAtOnce(t *testing.T) {
 }
 
 func TestReservedNames(t *testing.T) {
-	for _, name := range strings.Fields(`client_id client_secret redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method
+	for name := range strings.FieldsSeq(`client_id client_secret redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method
 		code_verifier client_assertion client_assertion_type grant_type resource registration authorization_details id_token_hint post_logout_redirect_uri
 		request request_uri claims wa wtrealm wreply wctx wct wresult wreq wp wres wencoding wreqptr wresultptr wattrptr wpseudoptr STATE Redirect_Uri WReqPtr`) {
 		assert.True(t, entra.Reserved(name), name)

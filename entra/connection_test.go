@@ -2,7 +2,6 @@ package entra_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -182,7 +181,7 @@ func TestEnabledFor(t *testing.T) {
 								want = want || enabled && a.byHomeRealm == byHomeRealm && (a.application == "*" || a.application == application) && (a.organization == "*" || a.organization == organization)
 							}
 							got := c.EnabledFor(application, organization, byHomeRealm)
-							assert.Equal(t, want, got, fmt.Sprintf("%s, listed %s, enabled %t: application %q, organization %q, by home realm %t", level, listing, enabled, application, organization, byHomeRealm))
+							assert.Equal(t, want, got, "%s, listed %s, enabled %t: application %q, organization %q, by home realm %t", level, listing, enabled, application, organization, byHomeRealm)
 						}
 					}
 				}

@@ -1,8 +1,8 @@
 package hrd
 
 import (
-	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -30,15 +30,16 @@ type Cache struct {
 	flight singleflight.Group
 
 	mu      sync.Mutex
-	answers map[string]*list.Element // of *answer
-	recent  *list.List               // front: asked for last
-	epoch   uint64                   // counts Forget; an answer that was on its way meanwhile is not kept
+	answers map[string]*answer
+	recent  answer // a ring: next is what was asked for last, prev what was not for longest
+	epoch   uint64 // counts Forget; an answer that was on its way meanwhile is not kept
 }
 
 type answer struct {
 	domain, connection string
 	found              bool
 	until              time.Time
+	prev, next         *answer
 }
 
 // NewCache returns a Cache.
@@ -55,7 +56,9 @@ func NewCache(c CacheConfig) *Cache {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Cache{config: c, answers: map[string]*list.Element{}, recent: list.New()}
+	cache := &Cache{config: c, answers: map[string]*answer{}}
+	cache.recent.prev, cache.recent.next = &cache.recent, &cache.recent
+	return cache
 }
 
 // Cached keeps at most size answers of d for at most ttl, found or not; errors are not kept. It is short for [NewCache].
@@ -78,7 +81,10 @@ func (c *Cache) HomeRealm(ctx context.Context, domain string) (connectionID stri
 		if r.Err != nil {
 			return "", false, r.Err
 		}
-		a := r.Val.(*answer)
+		a, ok := r.Val.(*answer)
+		if !ok {
+			return "", false, errors.New("hrd: directory was left without an answer") // runtime.Goexit in the host's code
+		}
 		return a.connection, a.found, nil
 	}
 }
@@ -90,29 +96,26 @@ func (c *Cache) Forget(domains ...string) {
 	c.epoch++
 	if len(domains) == 0 {
 		clear(c.answers)
-		c.recent.Init()
+		c.recent.prev, c.recent.next = &c.recent, &c.recent
 		return
 	}
 	for _, domain := range domains {
-		if e, ok := c.answers[domain]; ok {
-			c.drop(e)
-		}
+		c.drop(c.answers[domain])
 	}
 }
 
 func (c *Cache) kept(domain string) (*answer, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.answers[domain]
-	if !ok {
+	a := c.answers[domain]
+	if a == nil {
 		return nil, false
 	}
-	a := e.Value.(*answer)
+	c.drop(a)
 	if !c.config.Now().Before(a.until) {
-		c.drop(e)
 		return nil, false
 	}
-	c.recent.MoveToFront(e)
+	c.add(a)
 	return a, true
 }
 
@@ -147,16 +150,23 @@ func (c *Cache) keep(a *answer, epoch uint64) {
 	if c.epoch != epoch {
 		return
 	}
-	if e, ok := c.answers[a.domain]; ok {
-		c.drop(e)
-	}
-	c.answers[a.domain] = c.recent.PushFront(a)
-	if c.recent.Len() > c.config.Size {
-		c.drop(c.recent.Back())
+	c.drop(c.answers[a.domain])
+	c.add(a)
+	if len(c.answers) > c.config.Size {
+		c.drop(c.recent.prev)
 	}
 }
 
-func (c *Cache) drop(e *list.Element) {
-	c.recent.Remove(e)
-	delete(c.answers, e.Value.(*answer).domain)
+func (c *Cache) add(a *answer) {
+	a.prev, a.next = &c.recent, c.recent.next
+	a.prev.next, a.next.prev = a, a
+	c.answers[a.domain] = a
+}
+
+func (c *Cache) drop(a *answer) {
+	if a == nil {
+		return
+	}
+	a.prev.next, a.next.prev = a.next, a.prev
+	delete(c.answers, a.domain)
 }

@@ -84,7 +84,7 @@ func TestCacheIsBounded(t *testing.T) {
 func TestCacheAsksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{answer: func(ctx context.Context, domain string) (string, bool, error) {
-			time.Sleep(time.Second) // of the bubble's clock
+			<-time.After(time.Second) // of the bubble's clock
 			return "c", true, ctx.Err()
 		}}
 		c := hrd.Cached(d, 10, time.Minute)
@@ -158,7 +158,7 @@ func TestCacheForgetBeatsQuestionsUnderWay(t *testing.T) {
 				current.Store("old")
 				d := &directory{answer: func(context.Context, string) (string, bool, error) {
 					seen := current.Load().(string)
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 					return seen, true, nil
 				}}
 				c := hrd.NewCache(hrd.CacheConfig{Directory: d})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,10 +32,10 @@ type tables struct {
 // table is a hash table with linear probing, immutable, with at least one empty slot; an empty slot has no domain.
 type table struct{ slots []entry }
 
-// entry keeps half of its domain's hash, so that a lookup reads no string but the one it looks for.
+// entry keeps its domain's hash, so that a lookup reads no string but the one it looks for.
 type entry struct {
 	domain, connection string
-	hash               uint32
+	hash               uint64
 }
 
 // perTable is how many domains a table holds on average at most: few, so that building one anew costs little.
@@ -164,9 +165,8 @@ func spread(seed maphash.Seed, list []entry) (*tables, [][]string) {
 	t := &tables{seed: seed, shards: make([]atomic.Pointer[table], shards)}
 	parts, held := make([][]entry, shards), make([][]string, shards)
 	for _, e := range list {
-		hash := maphash.String(seed, e.domain)
-		e.hash = uint32(hash)
-		i := t.shard(hash)
+		e.hash = maphash.String(seed, e.domain)
+		i := t.shard(e.hash)
 		parts[i] = append(parts[i], e)
 		i = t.shard(maphash.String(seed, e.connection))
 		held[i] = append(held[i], e.domain)
@@ -187,9 +187,9 @@ func (t *tables) lookup(domain string) (string, bool) {
 	}
 	hash := maphash.String(t.seed, domain)
 	slots := t.shards[t.shard(hash)].Load().slots
-	for i := slot(uint32(hash), len(slots)); ; {
+	for i := slot(hash, len(slots)); ; {
 		e := &slots[i]
-		if e.hash == uint32(hash) && e.domain == domain {
+		if e.hash == hash && e.domain == domain {
 			return e.connection, true
 		}
 		if e.domain == "" {
@@ -207,7 +207,7 @@ func (t *tables) replace(domain, connection string) {
 	shard := &t.shards[t.shard(hash)]
 	list := shard.Load().entries(domain)
 	if connection != "" {
-		list = append(list, entry{domain: domain, connection: connection, hash: uint32(hash)})
+		list = append(list, entry{domain: domain, connection: connection, hash: hash})
 	}
 	shard.Store(newTable(list))
 }
@@ -227,8 +227,10 @@ func newTable(list []entry) *table {
 	return t
 }
 
-// slot spreads hashes evenly over n slots.
-func slot(hash uint32, n int) int { return int(uint64(hash) * uint64(n) >> 32) }
+// slot spreads the lower half of hashes evenly over n slots.
+func slot(hash uint64, n int) int {
+	return int((hash & math.MaxUint32) * uint64(n) >> 32) //nolint:gosec // a length is not negative
+}
 
 // entries returns what a table holds, but for one domain.
 func (t *table) entries(but string) []entry {
