@@ -109,7 +109,7 @@ func (a *authority) configureEntra(c Config) error {
 	tenant := strings.ToLower(c.Tenant)
 	switch {
 	case tenant != "" && several:
-		problems = append(problems, errors.New("Tenant pins one tenant; AllowedTenants and AnyTenant are for several"))
+		problems = append(problems, errors.New("a pinned Tenant excludes AllowedTenants and AnyTenant, which are for several"))
 	case tenant == "" && !several:
 		problems = append(problems, errors.New("no tenant is named: set Tenant, AllowedTenants or AnyTenant, or SubjectClaim for AD FS"))
 	case tenant == "":
@@ -118,7 +118,7 @@ func (a *authority) configureEntra(c Config) error {
 	case cloud.IsDomain(tenant):
 		a.domain = tenant
 	default:
-		problems = append(problems, errors.New("Tenant must be a GUID or a domain of the tenant"))
+		problems = append(problems, errors.New("the Tenant must be a GUID or a domain of the tenant"))
 	}
 	a.any = c.AnyTenant
 	for _, id := range c.AllowedTenants {
@@ -146,9 +146,9 @@ func (a *authority) configureIssuer(c Config) error {
 	template, tenant := split(issuer)
 	switch {
 	case template == "":
-		return errors.New("Issuer holds neither {tenantid} nor a tenant's GUID: no tenant could be compared with it")
+		return errors.New("the Issuer holds neither {tenantid} nor a tenant's GUID: no tenant could be compared with it")
 	case tenant != "" && a.tenant != tenant:
-		return errors.New("Issuer names another tenant than Tenant")
+		return errors.New("the Issuer names another tenant than Tenant")
 	}
 	a.template = template
 	return nil

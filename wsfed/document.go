@@ -16,14 +16,14 @@ type document struct {
 }
 
 // span is a range of a document's bytes.
-type span struct{ from, to uint32 }
+type span struct{ from, to int }
 
 type node struct {
 	prefix, local, space span
-	from, open           uint32 // '<' of the start tag, and the byte after it
-	shut, to             uint32 // '<' of the end tag, and the byte after it
-	attrs, attrsEnd      uint32
-	parent, next         int32 // next is the first element behind this one's subtree
+	from, open           int // '<' of the start tag, and the byte after it
+	shut, to             int // '<' of the end tag, and the byte after it
+	attrs, attrsEnd      int
+	parent, next         int // next is the first element behind this one's subtree
 }
 
 type attribute struct {
@@ -52,7 +52,7 @@ func (d *document) name(i int) string { return string(d.bytes(d.nodes[i].local))
 // children are the element children of element i, in order.
 func (d *document) children(i int) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for c := i + 1; c < int(d.nodes[i].next); c = int(d.nodes[c].next) {
+		for c := i + 1; c < d.nodes[i].next; c = d.nodes[c].next {
 			if !yield(c) {
 				return
 			}
@@ -102,7 +102,7 @@ func (d *document) attr(i int, local string) (value string, ok bool) {
 // text returns the whole text of element i. An element that has element children has no text.
 func (d *document) text(i int) (string, error) {
 	n := &d.nodes[i]
-	if int(n.next) != i+1 {
+	if n.next != i+1 {
 		return "", errors.New(d.name(i) + " holds elements where text was expected")
 	}
 	return unescape(d.src[n.open:n.shut]), nil
@@ -122,7 +122,7 @@ func (d *document) blank(i int) bool {
 
 // namespace resolves a prefix in the scope of element i; "" when it is not declared.
 func (d *document) namespace(i int, prefix string) string {
-	for ; i >= 0; i = int(d.nodes[i].parent) {
+	for ; i >= 0; i = d.nodes[i].parent {
 		for _, a := range d.attributes(i) {
 			if a.declares && string(d.declared(a)) == prefix {
 				return string(d.bytes(a.value))
@@ -159,7 +159,7 @@ func (d *document) detach(i int) []byte {
 		return false
 	}
 	for up := d.nodes[i].parent; up >= 0; up = d.nodes[up].parent {
-		for _, a := range d.attributes(int(up)) {
+		for _, a := range d.attributes(up) {
 			if a.declares && !seen(d.declared(a)) {
 				inherited = append(inherited, declaration{d.declared(a), d.bytes(a.value)})
 			}
@@ -169,7 +169,7 @@ func (d *document) detach(i int) []byte {
 		return d.element(i)
 	}
 	n := &d.nodes[i]
-	out := make([]byte, 0, int(n.to-n.from)+64*len(inherited))
+	out := make([]byte, 0, n.to-n.from+64*len(inherited))
 	out = append(out, d.src[n.from:n.local.to]...)
 	for _, ns := range inherited {
 		out = append(out, " xmlns"...)

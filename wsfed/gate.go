@@ -52,7 +52,7 @@ type gate struct {
 	limits limits
 	pos    int
 
-	open  [maxDepth]int32 // elements that have not ended
+	open  [maxDepth]int // elements that have not ended
 	depth int
 
 	bindings [maxBindings]binding
@@ -194,7 +194,7 @@ func (g *gate) startTag() error {
 	if len(g.nodes) == g.limits.elements {
 		return g.fail("too many elements")
 	}
-	n := node{from: uint32(g.pos), parent: -1, attrs: uint32(len(g.attrs))}
+	n := node{from: g.pos, parent: -1, attrs: len(g.attrs)}
 	if g.depth > 0 {
 		n.parent = g.open[g.depth-1]
 	}
@@ -203,7 +203,7 @@ func (g *gate) startTag() error {
 	if n.prefix, n.local, err = g.name(); err != nil {
 		return err
 	}
-	g.open[g.depth] = int32(len(g.nodes))
+	g.open[g.depth] = len(g.nodes)
 	g.depth++
 
 	if err := g.attributes(&n); err != nil {
@@ -220,7 +220,7 @@ func (g *gate) startTag() error {
 		return g.fail("malformed tag")
 	}
 	g.pos++
-	n.open, n.shut = uint32(g.pos), uint32(g.pos)
+	n.open, n.shut = g.pos, g.pos
 	g.nodes = append(g.nodes, n)
 	if empty {
 		g.leave()
@@ -230,7 +230,7 @@ func (g *gate) startTag() error {
 
 func (g *gate) endTag() error {
 	n := &g.nodes[g.open[g.depth-1]]
-	n.shut = uint32(g.pos)
+	n.shut = g.pos
 	g.pos += len("</")
 	prefix, local, err := g.name()
 	if err != nil {
@@ -255,7 +255,7 @@ func (g *gate) leave() {
 	}
 	g.depth--
 	n := &g.nodes[g.open[g.depth]]
-	n.to, n.next = uint32(g.pos), int32(len(g.nodes))
+	n.to, n.next = g.pos, len(g.nodes)
 }
 
 // name reads prefix:local or local. Colons elsewhere (x::y, :x, x:) are parser trouble: Go's own encoding/xml once
@@ -280,7 +280,7 @@ func (g *gate) part() (span, error) {
 	for g.pos < len(g.src) && class[g.src[g.pos]]&isName != 0 {
 		g.pos++
 	}
-	return span{uint32(start), uint32(g.pos)}, nil
+	return span{start, g.pos}, nil
 }
 
 // attributes reads the attributes of n up to the end of its tag, binds the namespaces that they declare, and then
@@ -294,7 +294,7 @@ func (g *gate) attributes(n *node) error {
 		if !spaced {
 			return g.fail("attributes are not apart")
 		}
-		if len(g.attrs)-int(n.attrs) == maxAttributes {
+		if len(g.attrs)-n.attrs == maxAttributes {
 			return g.fail("too many attributes")
 		}
 		var a attribute
@@ -310,7 +310,7 @@ func (g *gate) attributes(n *node) error {
 		}
 		g.attrs = append(g.attrs, a)
 	}
-	n.attrsEnd = uint32(len(g.attrs))
+	n.attrsEnd = len(g.attrs)
 	return g.distinct(g.attrs[n.attrs:])
 }
 
@@ -357,7 +357,7 @@ func (g *gate) quoted() (span, error) {
 		switch {
 		case c == quote:
 			g.pos++
-			return span{uint32(start), uint32(g.pos - 1)}, nil
+			return span{start, g.pos - 1}, nil
 		case c == '"' || c == '\'' || c == ']' || c == '>':
 			g.pos++
 		case c == '&':

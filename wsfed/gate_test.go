@@ -3,6 +3,7 @@ package wsfed
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -235,7 +236,7 @@ func agree(t testing.TB, d *document) {
 	texts := map[int]*strings.Builder{}
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -247,7 +248,7 @@ func agree(t testing.TB, d *document) {
 				t.Fatal("encoding/xml sees more elements")
 			}
 			sameElement(t, d, next, token)
-			if parent := int(d.nodes[next].parent); parent >= 0 && parent != open[len(open)-1] {
+			if parent := d.nodes[next].parent; parent >= 0 && parent != open[len(open)-1] {
 				t.Fatal("another parent")
 			}
 			open = append(open, next)
@@ -256,7 +257,7 @@ func agree(t testing.TB, d *document) {
 		case xml.EndElement:
 			i := open[len(open)-1]
 			open = open[:len(open)-1]
-			if int(d.nodes[i].next) != next {
+			if d.nodes[i].next != next {
 				t.Fatal("another subtree")
 			}
 			if next == i+1 {

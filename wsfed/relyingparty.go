@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
@@ -140,6 +141,11 @@ func New(c Config) (*RelyingParty, error) {
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("wsfed: configuration: %w", err)
+	}
+	if c.Provider != nil {
+		own := *c.Provider
+		own.Certificates = slices.Clone(own.Certificates)
+		c.Provider = &own
 	}
 	return &RelyingParty{c: c, authority: *a}, nil
 }

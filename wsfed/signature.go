@@ -54,7 +54,7 @@ func checkSignature(d *document, signed int, idName string, allowSHA1 bool) (*si
 	switch {
 	case s.element < 0:
 		return nil, errors.New("no signature")
-	case !d.is(s.element, xmldsigNS, "Signature") || int(d.nodes[s.element].parent) != signed:
+	case !d.is(s.element, xmldsigNS, "Signature") || d.nodes[s.element].parent != signed:
 		return nil, errors.New("the signature is not a child of what it should sign")
 	}
 	id, err := checkID(d, signed, idName)
@@ -119,7 +119,7 @@ func isID(s string) bool {
 }
 
 func checkSignedInfo(d *document, info int, id string, allowSHA1 bool) (digest, error) {
-	for i := info; i < int(d.nodes[info].next); i++ {
+	for i := info; i < d.nodes[info].next; i++ {
 		for _, a := range d.attributes(i) {
 			// Go's XML libraries find x:URI and x:Algorithm when asked for URI and Algorithm.
 			if !a.declares && a.prefix != (span{}) {
@@ -174,7 +174,7 @@ func checkTransforms(d *document, transforms int) error {
 		return errors.New("the second transform is not exclusive canonicalization")
 	}
 	for c := range d.children(parts[1]) {
-		if !d.is(c, excC14N, "InclusiveNamespaces") || int(d.nodes[parts[1]].next) != c+1 {
+		if !d.is(c, excC14N, "InclusiveNamespaces") || d.nodes[parts[1]].next != c+1 {
 			return errors.New("unknown parameter of a transform")
 		}
 	}
@@ -201,7 +201,7 @@ func sequence(d *document, i int, names ...string) ([]int, error) {
 
 // algorithm wants this algorithm, without parameters.
 func algorithm(d *document, i int, want string) error {
-	if name, _ := d.attr(i, "Algorithm"); name != want || int(d.nodes[i].next) != i+1 {
+	if name, _ := d.attr(i, "Algorithm"); name != want || d.nodes[i].next != i+1 {
 		return fmt.Errorf("%s is not one that is accepted", d.name(i))
 	}
 	return nil
@@ -212,7 +212,7 @@ func oneOf(d *document, i int, known map[string]bool, allowSHA1 bool) (string, e
 	name, _ := d.attr(i, "Algorithm")
 	sha1, ok := known[name]
 	switch {
-	case !ok || int(d.nodes[i].next) != i+1:
+	case !ok || d.nodes[i].next != i+1:
 		return "", fmt.Errorf("%s is not one that is accepted", d.name(i))
 	case sha1 && !allowSHA1:
 		return "", fmt.Errorf("%s uses SHA-1", d.name(i))
@@ -223,7 +223,7 @@ func oneOf(d *document, i int, known map[string]bool, allowSHA1 bool) (string, e
 // keyHint is the certificate that KeyInfo shows. It is not signed and proves nothing: it only says which trusted key to try first.
 func keyHint(d *document, keyInfo int) []byte {
 	var hint []byte
-	for i := keyInfo; i < int(d.nodes[keyInfo].next); i++ {
+	for i := keyInfo; i < d.nodes[keyInfo].next; i++ {
 		if !d.is(i, xmldsigNS, "X509Certificate") {
 			continue
 		}
@@ -290,16 +290,16 @@ func escapeCarriageReturns(token []byte) []byte {
 	for i := 0; i < len(d.nodes); i++ {
 		n := &d.nodes[i]
 		if d.is(i, xmldsigNS, "Signature") {
-			i = int(n.next) - 1
+			i = n.next - 1
 			continue
 		}
 		value := d.src[n.open:n.shut]
-		if int(n.next) != i+1 || !bytes.Contains(value, []byte("\r\n")) {
+		if n.next != i+1 || !bytes.Contains(value, []byte("\r\n")) {
 			continue
 		}
 		out = append(out, d.src[done:n.open]...)
 		out = append(out, bytes.ReplaceAll(value, []byte("\r\n"), []byte("&#xD;\n"))...)
-		done = int(n.shut)
+		done = n.shut
 	}
 	if out == nil {
 		return nil

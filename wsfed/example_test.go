@@ -1,0 +1,69 @@
+package wsfed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/wsfed"
+)
+
+// onlyOnce is a replay store for one process. Several machines share one, in a database.
+type onlyOnce map[string]bool
+
+func (s onlyOnce) Remember(_ context.Context, id string, _ time.Time) (bool, error) {
+	first := !s[id]
+	s[id] = true
+	return first, nil
+}
+
+func Example() {
+	party, err := wsfed.New(wsfed.Config{
+		Tenant: "a57c1b0e-3a52-4c1c-9d5c-2d1f0c7b9e11",
+		Realm:  "spn:7f6e5d4c-3b2a-4190-8f7e-6d5c4b3a2910",
+		Reply:  "https://auth.example.com/sso/wsfed",
+		Replay: onlyOnce{},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	http.HandleFunc("POST /sso/wsfed", func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "The form cannot be read.", http.StatusBadRequest)
+			return
+		}
+		wctx := "" // what SignIn sent for this browser, from a cookie that only this browser has
+		identity, err := party.VerifyForm(r.Context(), r.PostForm, wctx)
+		if err != nil {
+			http.Error(w, "The sign-in was refused.", http.StatusForbidden)
+			return
+		}
+		fmt.Fprintf(w, "Hello, %s", html.EscapeString(identity.Name))
+	})
+	// Output:
+}
+
+func ExampleNew() {
+	_, err := wsfed.New(wsfed.Config{Realm: "spn:app", Reply: "https://auth.example.com/sso/wsfed", Replay: onlyOnce{}})
+	fmt.Println(err)
+	// Output:
+	// wsfed: configuration: no tenant is named: set Tenant, AllowedTenants or AnyTenant, or SubjectClaim for AD FS
+}
+
+func ExampleParseMessage() {
+	_, err := wsfed.ParseMessage(http.MethodGet, url.Values{"wa": {"wsignin1.0"}, "wresult": {"…"}}, nil)
+	var refused *wsfed.VerificationError
+	fmt.Println(errors.As(err, &refused), refused.Check)
+
+	message, err := wsfed.ParseMessage(http.MethodGet, url.Values{"wa": {"wsignoutcleanup1.0"}}, nil)
+	fmt.Println(message.Action, err)
+	// Output:
+	// true message
+	// wsignoutcleanup1.0 <nil>
+}

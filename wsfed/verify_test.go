@@ -1,0 +1,120 @@
+package wsfed
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
+)
+
+// FuzzVerify: whatever is done to a signed answer, it is refused and gives nothing, or it says what was signed.
+func FuzzVerify(f *testing.F) {
+	k := idpKeys()[0]
+	answer := k.answer(f, idpToken{})
+	f.Add([]byte(answer))
+	f.Add([]byte(between(answer, "<t:RequestedSecurityToken>", "</t:RequestedSecurityToken>")))
+	p, err := New(Config{
+		Realm: idpRealm, Reply: idpReply, Cloud: idpCloud, Tenant: idpTenant, Replay: forgetful{}, Now: (&idpClock{now: idpNow}).Now,
+		Provider: &Provider{Issuer: sts, Certificates: []*x509.Certificate{k.Certificate}}, AllowCarriageReturns: true,
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		for _, verify := range []func() (string, error){
+			func() (string, error) {
+				id, err := p.Verify(t.Context(), doc)
+				if id == nil {
+					return "", err
+				}
+				return id.ObjectID, err
+			},
+			func() (string, error) {
+				id, err := p.VerifyToken(t.Context(), doc)
+				if id == nil {
+					return "", err
+				}
+				return id.ObjectID, err
+			},
+		} {
+			switch id, err := verify(); {
+			case err == nil && id != idpObject:
+				t.Fatalf("somebody else signed in: %q", id)
+			case err != nil && id != "":
+				t.Fatal("an identity beside an error")
+			}
+		}
+	})
+}
+
+// answerOf is an answer of about size bytes.
+func answerOf(b *testing.B, size int) []byte {
+	b.Helper()
+	attributes := `<Attribute Name="` + claimTenantID + `"><AttributeValue>` + idpTenant + `</AttributeValue></Attribute>` +
+		`<Attribute Name="http://schemas.microsoft.com/identity/claims/objectidentifier"><AttributeValue>` + idpObject + `</AttributeValue></Attribute>` +
+		`<Attribute Name="http://schemas.microsoft.com/ws/2008/06/identity/claims/groups">`
+	const group = "<AttributeValue>cccccccc-0000-4000-8000-000000000001</AttributeValue>"
+	empty := len(idpKeys()[0].answer(b, idpToken{attributes: attributes + "</Attribute>"}))
+	groups := max(0, (size-empty)/len(group))
+	return []byte(idpKeys()[0].answer(b, idpToken{attributes: attributes + strings.Repeat(group, groups) + "</Attribute>"}))
+}
+
+// BenchmarkVerify measures the whole verification beside goxmldsig alone (parsing included), and beside what no verifier can do without: RSA, and SHA-256 over
+// the document.
+func BenchmarkVerify(b *testing.B) {
+	k := idpKeys()[0]
+	for _, size := range []int{3 << 10, 8 << 10, 21 << 10} {
+		answer := answerOf(b, size)
+		b.Run(fmt.Sprintf("all/%dKB", size>>10), func(b *testing.B) {
+			p, err := New(Config{
+				Realm: idpRealm, Reply: idpReply, Cloud: idpCloud, Tenant: idpTenant, Replay: forgetful{}, Now: (&idpClock{now: idpNow}).Now,
+				Provider: &Provider{Issuer: sts, Certificates: []*x509.Certificate{k.Certificate}},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Verify(b.Context(), answer); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("goxmldsig/%dKB", size>>10), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				doc := etree.NewDocument()
+				if err := doc.ReadFromBytes(answer); err != nil {
+					b.Fatal(err)
+				}
+				token := doc.FindElement("//Assertion")
+				_, err := (&dsig.ValidationContext{
+					CertificateStore: &dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{k.Certificate}},
+					IdAttribute:      "ID", Clock: dsig.NewFakeClockAt(k.NotBefore),
+				}).Validate(token)
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("floor/%dKB", size>>10), func(b *testing.B) {
+			sum := sha256.Sum256(answer)
+			signature, err := rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, sum[:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				sum := sha256.Sum256(answer)
+				if err := rsa.VerifyPKCS1v15(&k.private.PublicKey, crypto.SHA256, sum[:], signature); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
