@@ -154,6 +154,18 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
+// TestTenantsForm: at an authority of many tenants tid alone says which issuer is right, so that its form is all there is.
+func TestTenantsForm(t *testing.T) {
+	f := newFake(t)
+	for _, tenant := range []string{
+		strings.ToUpper(contoso), "{" + contoso + "}", "contoso.test", "common", "", "..", contoso + "/x", contoso + "\n", "{tenantid}",
+	} {
+		token := f.sign(map[string]any{"tid": tenant, "iss": f.URL + "/" + tenant + "/v2.0"})
+		_, err := f.client(t, anyTenant).Verify(t.Context(), token, testNonce)
+		requireRefused(t, err, oauth2.CheckTenant, "")
+	}
+}
+
 func TestVerifyNeedsANonce(t *testing.T) {
 	f := newFake(t)
 	_, err := f.client(t).Verify(t.Context(), f.sign(map[string]any{"nonce": ""}), "")
@@ -218,6 +230,7 @@ func TestMalformedTokens(t *testing.T) {
 		"a JSON serialization": `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
 		"far too long":         parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2],
 		"spaces":               " " + good,
+		"good, but too long":   f.sign(map[string]any{"x": strings.Repeat("x", 100<<10)}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.Verify(t.Context(), token, testNonce)
