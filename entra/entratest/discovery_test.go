@@ -2,7 +2,7 @@ package entratest_test
 
 import (
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // x5t
+	"crypto/sha1"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -105,7 +105,7 @@ func TestKeys(t *testing.T) {
 		public, ok := certificate.PublicKey.(*rsa.PublicKey)
 		require.True(t, ok)
 		assert.Equal(t, base64.RawURLEncoding.EncodeToString(public.N.Bytes()), k.N)
-		sum := sha1.Sum(der) //nolint:gosec // x5t
+		sum := sha1.Sum(der)
 		assert.Equal(t, base64.RawURLEncoding.EncodeToString(sum[:]), k.X5T)
 	}
 	for _, k := range personal.Keys {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -141,7 +140,7 @@ func TestEndpointFaults(t *testing.T) {
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, keys, nil)
 	require.NoError(t, err)
-	_, err = s.Client().Do(q) //nolint:bodyclose // there is none
+	_, err = s.Client().Do(q)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	s.SetFaults(entratest.Faults{Delay: map[string]time.Duration{entratest.EndpointKeys: time.Millisecond}})
 	assert.Equal(t, 200, status(keys))
@@ -199,7 +198,7 @@ func TestRequests(t *testing.T) {
 		withHeader := r.Endpoint == entratest.EndpointGraph || r.Endpoint == entratest.EndpointToken // x/oauth2 tries Basic first
 		assert.Equal(t, withHeader, r.Authorized)
 		assert.Contains(t, s.URL+s.GraphURL, r.Host)
-		assert.False(t, strings.Contains(r.Path, "?"))
+		assert.NotContains(t, r.Path, "?")
 	}
 	assert.Equal(t, []string{"discovery", "authorize", "authorize", "token", "keys", "graph"}, seen)
 	assert.Equal(t, 2, s.CountRequests(entratest.EndpointAuthorize))

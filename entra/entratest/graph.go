@@ -70,8 +70,8 @@ var (
 )
 
 func notFound(id string) *graphFailure {
-	return &graphFailure{http.StatusNotFound, "Request_ResourceNotFound",
-		fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", id)}
+	message := fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", id)
+	return &graphFailure{http.StatusNotFound, "Request_ResourceNotFound", message}
 }
 
 func badRequest(code, message string) *graphFailure {

@@ -1,6 +1,7 @@
 package entratest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,9 +63,7 @@ func (s *Server) serveUser(r *http.Request, c *caller) (any, *graphFailure) {
 // properties are the user's own, under Graph's names. What is not set is null.
 func (u *User) properties() map[string]any {
 	out := map[string]any{"businessPhones": []string{}}
-	for name, value := range u.Properties {
-		out[name] = value
-	}
+	maps.Copy(out, u.Properties)
 	for name, value := range map[string]string{
 		"id": u.ID, "userPrincipalName": u.UPN, "displayName": u.DisplayName, "givenName": u.GivenName, "surname": u.Surname, "mail": u.Mail,
 	} {

@@ -2,12 +2,15 @@ package entratest_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,8 +26,21 @@ const callback = "http://localhost:8080/sso/callback/oauth2"
 // noon is when tests with a clock of their own happen.
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
+// suiteKeys are made once: a server that is given keys does not generate them.
+var suiteKeys = sync.OnceValue(func() []*rsa.PrivateKey {
+	keys := make([]*rsa.PrivateKey, 6)
+	for i := range keys {
+		keys[i], _ = rsa.GenerateKey(rand.Reader, 2048) // does not fail since Go 1.24
+	}
+	return keys
+})
+
 func start(t *testing.T, o *entratest.Options) *entratest.Server {
 	t.Helper()
+	if o == nil {
+		o = &entratest.Options{}
+	}
+	o.Keys = suiteKeys()
 	s, err := entratest.Start(o)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
@@ -35,7 +51,7 @@ func start(t *testing.T, o *entratest.Options) *entratest.Server {
 type app struct {
 	t        *testing.T
 	s        *entratest.Server
-	ctx      context.Context //nolint:containedctx // of one test
+	ctx      context.Context // of one test
 	config   oauth2.Config
 	verifier *oidc.IDTokenVerifier
 	provider *oidc.Provider

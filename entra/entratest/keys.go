@@ -31,11 +31,13 @@ const (
 	unpublishedRing = "unpublished" // signs under Faults.UnknownKey
 )
 
-// newKey makes a key and a certificate that was valid yesterday.
-func newKey(now time.Time) (*key, error) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
+// newKey makes a key, unless it is given one, and a certificate that was valid yesterday.
+func newKey(private *rsa.PrivateKey, now time.Time) (*key, error) {
+	if private == nil {
+		var err error
+		if private, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			return nil, err
+		}
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
@@ -84,9 +86,13 @@ func (s *Server) ring(owner string) ring {
 	return slices.Clone(r)
 }
 
-// mustKey makes a key. Reading randomness does not fail since Go 1.24, and a certificate of ours is well formed.
+// mustKey makes a key; keysMu is held. Reading randomness does not fail since Go 1.24, and a certificate of ours is well formed.
 func (s *Server) mustKey() *key {
-	k, err := newKey(s.now())
+	var private *rsa.PrivateKey
+	if len(s.spare) > 0 {
+		private, s.spare = s.spare[0], s.spare[1:]
+	}
+	k, err := newKey(private, s.now())
 	if err != nil {
 		panic("entratest: making a signing key: " + err.Error())
 	}

@@ -112,7 +112,7 @@ func (s *Server) choices(r *http.Request, q *signInRequest) []choice {
 // initials are the first letters of the first two words.
 func initials(name string) string {
 	var out []rune
-	for _, word := range strings.Fields(name) {
+	for word := range strings.FieldsSeq(name) {
 		if len(out) < 2 {
 			out = append(out, []rune(strings.ToUpper(word))[0])
 		}

@@ -33,7 +33,7 @@ const realGraph = "https://graph.microsoft.com"
 // parseScopes reads a scope parameter.
 func (s *Server) parseScopes(parameter string) scopes {
 	var out scopes
-	for _, scope := range strings.Fields(parameter) {
+	for scope := range strings.FieldsSeq(parameter) {
 		name := scope
 		for _, resource := range []string{s.GraphURL, realGraph} {
 			name = strings.TrimPrefix(name, resource+"/")

@@ -175,7 +175,7 @@ func TestClose(t *testing.T) {
 	s.Close()
 	require.Error(t, <-hanging)
 	require.Eventually(t, func() bool { return !strings.Contains(stacks(), "entratest.(*Server)") }, 5*time.Second, time.Millisecond, "goroutines of the server go on")
-	_, err = net.Dial("tcp", strings.TrimPrefix(s.URL, "http://")) //nolint:noctx // refused at once
+	_, err = net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.Error(t, err)
 }
 

@@ -90,7 +90,7 @@ func TestSignOutOfOneAccount(t *testing.T) {
 
 func TestSignOutPage(t *testing.T) {
 	s := start(t, nil)
-	response, err := s.Client().Get(logoutURL(s)) //nolint:noctx // loopback
+	response, err := s.Client().Get(logoutURL(s))
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)

@@ -4,12 +4,13 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // x5t
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -30,9 +31,7 @@ import (
 
 func set(form url.Values, pairs ...string) url.Values {
 	out := url.Values{}
-	for name, list := range form {
-		out[name] = list
-	}
+	maps.Copy(out, form)
 	for i := 0; i < len(pairs); i += 2 {
 		out.Set(pairs[i], pairs[i+1])
 		if pairs[i+1] == "" {
@@ -155,7 +154,7 @@ func TestCodeOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			response, err := s.Client().PostForm(s.URL+"/contoso.com/oauth2/v2.0/token", form) //nolint:noctx // short
+			response, err := s.Client().PostForm(s.URL+"/contoso.com/oauth2/v2.0/token", form)
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -327,7 +326,7 @@ func TestClientAssertion(t *testing.T) {
 	tenants[0].Applications[0].Certificates = [][]byte{der}
 	s := start(t, &entratest.Options{Tenants: tenants})
 	tokenURL := s.URL + "/contoso.com/oauth2/v2.0/token"
-	sum, old := sha256.Sum256(der), sha1.Sum(der) //nolint:gosec // x5t
+	sum, old := sha256.Sum256(der), sha1.Sum(der)
 	s256, s1 := base64.RawURLEncoding.EncodeToString(sum[:]), base64.RawURLEncoding.EncodeToString(old[:])
 
 	tests := map[string]struct {
