@@ -81,10 +81,11 @@ var faults = []struct {
 
 // sloppy is a store in memory with one fault, by name.
 type sloppy struct {
-	fault string
-	mu    sync.Mutex
-	users []*provisioning.User
-	next  int
+	fault   string
+	mu      sync.Mutex
+	users   []*provisioning.User
+	next    int
+	waiting bool // a caller waits in the gap
 }
 
 func newSloppy(fault string) *sloppy { return &sloppy{fault: fault} }
@@ -289,13 +290,7 @@ func (s *sloppy) put(old *provisioning.User, i int, c provisioning.Change) (*pro
 	if s.is("old addresses are found") && i >= 0 && u.Profile.Email != old.Profile.Email && old.Profile.Email != "" {
 		u.Pending = append(u.Pending, provisioning.Pending{ConnectionID: "history", Address: old.Profile.Email, Expires: time.Now()})
 	}
-	if s.is("checks, then writes") {
-		s.mu.Unlock()
-		for range 200 {
-			runtime.Gosched()
-		}
-		s.mu.Lock()
-	}
+	s.gap()
 	if i < 0 {
 		s.users = append(s.users, u)
 	} else {
@@ -309,6 +304,24 @@ func (s *sloppy) put(old *provisioning.User, i int, c provisioning.Change) (*pro
 		s.users[i] = u
 	}
 	return s.out(u), nil
+}
+
+// gap lets others in between checking and writing: it waits for a second caller, as long as one can be expected.
+func (s *sloppy) gap() {
+	if !s.is("checks, then writes") {
+		return
+	}
+	if s.waiting {
+		s.waiting = false // the one who waits goes on
+		return
+	}
+	s.waiting = true
+	for end := time.Now().Add(50 * time.Millisecond); s.waiting && time.Now().Before(end); {
+		s.mu.Unlock()
+		runtime.Gosched()
+		s.mu.Lock()
+	}
+	s.waiting = false
 }
 
 func (s *sloppy) apply(u *provisioning.User, c provisioning.Change) {

@@ -1,0 +1,518 @@
+package storetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+)
+
+var connectionChecks = []check[ConnectionAdmin]{
+	{"not found", checkConnectionNotFound},
+	{"round trip", checkConnectionRoundTrip},
+	{"identifiers byte for byte", checkConnectionIDs},
+	{"versions", checkConnectionVersions},
+	{"deleting", checkConnectionDelete},
+	{"names of an owner", checkConnectionNames},
+	{"home realm domains", checkConnectionDomains},
+	{"domains that are not proven", checkConnectionUnproven},
+	{"listing", checkConnectionListing},
+	{"values are the caller's", checkConnectionCopies},
+	{"cancelled context", checkConnectionCancelled},
+	{"race to create", checkConnectionRaceCreate},
+	{"race for a name", checkConnectionRaceName},
+	{"race for a domain", checkConnectionRaceDomain},
+	{"race on a version", checkConnectionRaceVersion},
+}
+
+const tenant = "11111111-1111-4111-8111-111111111111"
+
+// simple is a connection of the environment, with proven domains.
+func simple(id string, domains ...string) *entra.Connection {
+	c := &entra.Connection{
+		ID: id, Name: "name of " + id, Strategy: entra.OAuth2, Enabled: true,
+		EntraDomain: "contoso.example", TenantID: tenant, ClientID: "22222222-2222-4222-8222-222222222222",
+	}
+	for _, d := range domains {
+		c.HomeRealmDomains = append(c.HomeRealmDomains, d)
+		c.DomainProofs = append(c.DomainProofs, entra.DomainProof{Domain: d, State: entra.DomainProven, By: "environment", At: time.Now().UTC().Truncate(time.Second)})
+	}
+	return c
+}
+
+// full is a connection in which everything is set.
+func full(id string) *entra.Connection {
+	c := simple(id, "contoso.example", "xn--bcher-kva.example")
+	c.HomeRealmDomains = []string{"@Contoso.Example", "Bücher.example", "pending.example"}
+	c.DomainProofs = append(c.DomainProofs, entra.DomainProof{Domain: "pending.example", State: entra.DomainPending})
+	c.DisplayName = "Contoso – „München“ 李"
+	c.Organizations = []string{"org_1", "org_2"}
+	c.EnabledApplications = []string{"app_1", "app_2"}
+	c.ClientSecret, c.NextClientSecret = credential.NewSecret("first ~secret"), credential.NewSecret("second ~secret")
+	c.UserGroups, c.TrustEmails, c.SyncProfile, c.CreateMissingUsers, c.ExtendedProfile = true, true, true, true, true
+	c.AlwaysShowButton, c.KeepOtherIdentities, c.UseCustomDomain = true, true, true
+	c.Scopes = []string{"User.Read", "offline_access"}
+	c.ResponseMode = "form_post"
+	c.UpstreamParams = map[string]entra.UpstreamParam{"prompt": {Value: "select_account"}, "username": {Alias: "login_hint"}}
+	c.Unknown = map[string]json.RawMessage{"their_own": json.RawMessage(`{"a":[1,2]}`)}
+	c.UnknownOptions = map[string]json.RawMessage{"their_option": json.RawMessage(`true`)}
+	return c
+}
+
+func put(t tb, s ConnectionAdmin, c *entra.Connection) string {
+	t.Helper()
+	version, err := s.Put(t.Context(), c)
+	if err != nil {
+		t.Fatalf("Put of connection %q: %v", c.ID, err)
+	}
+	if version == "" {
+		t.Fatalf("Put of connection %q returned no version", c.ID)
+	}
+	return version
+}
+
+func get(t tb, s ConnectionAdmin, id string) *entra.Connection {
+	t.Helper()
+	c, err := s.Connection(t.Context(), id)
+	if err != nil || c == nil {
+		t.Fatalf("Connection(%q) = %v, %v; want the one that was put", id, c != nil, err)
+	}
+	return c
+}
+
+func absent(t tb, s ConnectionAdmin, id string) {
+	t.Helper()
+	c, err := s.Connection(t.Context(), id)
+	is(t, fmt.Sprintf("Connection(%q)", id), err, entra.ErrNotFound)
+	if c != nil {
+		t.Errorf("Connection(%q) returned a connection beside the error", id)
+	}
+}
+
+// routes demands that a domain leads to a connection; "" is nowhere.
+func routes(t tb, s ConnectionAdmin, domain, want string) {
+	t.Helper()
+	id, found, err := s.HomeRealm(t.Context(), domain)
+	if err != nil || found != (want != "") || id != want {
+		t.Errorf("HomeRealm(%q) = %q, %v, %v; want %q", domain, id, found, err, want)
+	}
+}
+
+// taken demands a *TakenError of this shape.
+func taken(t tb, what string, err error, want entra.TakenError) {
+	t.Helper()
+	var got *entra.TakenError
+	if !errors.As(err, &got) {
+		t.Errorf("%s: got error %v, want *entra.TakenError", what, err)
+	} else if *got != want {
+		t.Errorf("%s: got %+v, want %+v", what, *got, want)
+	}
+}
+
+// same demands that two connections are equal but for their versions. Secrets are compared and not shown.
+func same(t tb, what string, got, want *entra.Connection) {
+	t.Helper()
+	g, w := got.Clone(), want.Clone()
+	g.Version, w.Version = "", ""
+	x, err := json.Marshal(g)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	y, err := json.Marshal(w)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	if !bytes.Equal(x, y) {
+		t.Errorf("%s:\n got %s\nwant %s", what, x, y)
+	}
+	if g.ClientSecret.Reveal() != w.ClientSecret.Reveal() || g.NextClientSecret.Reveal() != w.NextClientSecret.Reveal() {
+		t.Errorf("%s: a secret differs", what)
+	}
+}
+
+func checkConnectionNotFound(t tb, s ConnectionAdmin) {
+	put(t, s, simple("con_1", "contoso.example"))
+	absent(t, s, "con_2")
+	absent(t, s, "")
+	routes(t, s, "fabrikam.example", "")
+	routes(t, s, "sub.contoso.example", "")
+	routes(t, s, "example", "")
+	routes(t, s, "", "")
+	is(t, "Delete of an unknown connection", s.Delete(t.Context(), "con_2", ""), entra.ErrNotFound)
+	get(t, s, "con_1")
+}
+
+func checkConnectionRoundTrip(t tb, s ConnectionAdmin) {
+	c := full("con_1")
+	version := put(t, s, c)
+	got := get(t, s, "con_1")
+	same(t, "Connection", got, c)
+	if got.Version != version {
+		t.Errorf("Connection has version %q, Put returned %q", got.Version, version)
+	}
+	for listed, err := range s.Connections(t.Context(), entra.Filter{}) {
+		if err != nil {
+			t.Fatalf("Connections: %v", err)
+		}
+		same(t, "Connections", listed, c)
+		if listed.Version != version {
+			t.Errorf("Connections lists version %q, Put returned %q", listed.Version, version)
+		}
+	}
+	small := simple("con_1")
+	small.Version, small.Name = version, "another name"
+	version = put(t, s, small)
+	got = get(t, s, "con_1")
+	same(t, "Connection after a smaller one was put", got, small)
+	if got.Version != version {
+		t.Errorf("Connection has version %q, Put returned %q", got.Version, version)
+	}
+	routes(t, s, "contoso.example", "")
+}
+
+func checkConnectionIDs(t tb, s ConnectionAdmin) {
+	for i, id := range alike {
+		c := simple(id)
+		c.Name = fmt.Sprint("name ", i)
+		if _, err := s.Put(t.Context(), c); err != nil {
+			t.Errorf("Put of connection %q: %v; identifiers are compared byte for byte", id, err)
+		}
+	}
+	for i, id := range alike {
+		c, err := s.Connection(t.Context(), id)
+		if err != nil || c == nil || c.ID != id || c.Name != fmt.Sprint("name ", i) {
+			t.Errorf("Connection(%q) is another one, %v", id, err)
+		}
+	}
+}
+
+func checkConnectionVersions(t tb, s ConnectionAdmin) {
+	c := simple("con_1", "contoso.example")
+	first := put(t, s, c)
+	_, err := s.Put(t.Context(), simple("con_1"))
+	is(t, "Put without a version of a connection that exists", err, entra.ErrConflict)
+
+	next := get(t, s, "con_1").Clone()
+	next.DisplayName = "second"
+	second := put(t, s, next)
+	if second == first {
+		t.Errorf("version %q came again after a change", first)
+	}
+	stale := next.Clone()
+	stale.Version, stale.DisplayName, stale.HomeRealmDomains = first, "stale", nil
+	_, err = s.Put(t.Context(), stale)
+	is(t, "Put with a version of before", err, entra.ErrConflict)
+	if got := get(t, s, "con_1"); got.DisplayName != "second" || got.Version != second {
+		t.Errorf("after a conflict the connection is %q, version %q", got.DisplayName, got.Version)
+	}
+	routes(t, s, "contoso.example", "con_1")
+
+	unknown := simple("con_2")
+	unknown.Version = second
+	_, err = s.Put(t.Context(), unknown)
+	is(t, "Put with a version of a connection that does not exist", err, entra.ErrConflict)
+	absent(t, s, "con_2")
+}
+
+func checkConnectionDelete(t tb, s ConnectionAdmin) {
+	c := simple("con_1", "contoso.example")
+	first := put(t, s, c)
+	next := c.Clone()
+	next.Version = first
+	second := put(t, s, next)
+	is(t, "Delete with a version of before", s.Delete(t.Context(), "con_1", first), entra.ErrConflict)
+	get(t, s, "con_1")
+	if err := s.Delete(t.Context(), "con_1", second); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	absent(t, s, "con_1")
+	routes(t, s, "contoso.example", "")
+	is(t, "a second Delete", s.Delete(t.Context(), "con_1", second), entra.ErrNotFound)
+
+	other := simple("con_2", "contoso.example")
+	other.Name = c.Name
+	put(t, s, other) // name and domain are free again
+	again := simple("con_1")
+	again.Name = "again"
+	third := put(t, s, again)
+	if third == first || third == second {
+		t.Errorf("version %q came again for a connection that was deleted and made anew", third)
+	}
+	if err := s.Delete(t.Context(), "con_1", ""); err != nil {
+		t.Errorf("Delete without a version: %v", err)
+	}
+	absent(t, s, "con_1")
+}
+
+func checkConnectionNames(t tb, s ConnectionAdmin) {
+	of := func(id, organization, name string) *entra.Connection {
+		c := simple(id)
+		c.OrganizationID, c.Name = organization, name
+		return c
+	}
+	put(t, s, of("con_1", "", "contoso"))
+	put(t, s, of("con_2", "org_1", "contoso"))
+	put(t, s, of("con_3", "org_2", "contoso"))
+	_, err := s.Put(t.Context(), of("con_4", "org_1", "contoso"))
+	taken(t, "Put with a name that the owner has", err, entra.TakenError{Field: "name", Value: "contoso", ConnectionID: "con_2"})
+	absent(t, s, "con_4")
+
+	version := put(t, s, of("con_5", "", "fabrikam"))
+	rename := of("con_5", "", "contoso")
+	rename.Version, rename.DisplayName = version, "renamed"
+	_, err = s.Put(t.Context(), rename)
+	taken(t, "renaming to a name that the owner has", err, entra.TakenError{Field: "name", Value: "contoso", ConnectionID: "con_1"})
+	if got := get(t, s, "con_5"); got.Name != "fabrikam" || got.DisplayName != "" || got.Version != version {
+		t.Errorf("after a refused renaming the connection is %q %q", got.Name, got.DisplayName)
+	}
+	rename.Name = "fabrikam 2"
+	put(t, s, rename)
+	put(t, s, of("con_6", "", "fabrikam")) // free again
+	for i, name := range alike {
+		if _, err := s.Put(t.Context(), of(fmt.Sprint("alike_", i), "org_9", name)); err != nil {
+			t.Errorf("Put with name %q: %v; names are compared byte for byte", name, err)
+		}
+	}
+}
+
+func checkConnectionDomains(t tb, s ConnectionAdmin) {
+	c := simple("con_1", "contoso.example", "xn--bcher-kva.example")
+	c.HomeRealmDomains = []string{"@Contoso.Example", "Bücher.example"} // the admin's spelling
+	version := put(t, s, c)
+	routes(t, s, "contoso.example", "con_1")
+	routes(t, s, "xn--bcher-kva.example", "con_1")
+
+	rival := simple("con_2", "fabrikam.example", "contoso.example")
+	rival.OrganizationID = "org_1"
+	_, err := s.Put(t.Context(), rival)
+	taken(t, "Put with a domain that another owner's connection has proven", err, entra.TakenError{Field: "home_realm_domains", Value: "contoso.example", ConnectionID: "con_1"})
+	absent(t, s, "con_2")
+	routes(t, s, "fabrikam.example", "")
+	routes(t, s, "contoso.example", "con_1")
+
+	other := simple("con_3", "fabrikam.example")
+	otherVersion := put(t, s, other)
+	grab := simple("con_3", "fabrikam.example", "xn--bcher-kva.example")
+	grab.Version, grab.DisplayName = otherVersion, "grabbed"
+	_, err = s.Put(t.Context(), grab)
+	taken(t, "Put of a change with another connection's domain", err, entra.TakenError{Field: "home_realm_domains", Value: "xn--bcher-kva.example", ConnectionID: "con_1"})
+	same(t, "a connection after a refused change", get(t, s, "con_3"), other)
+
+	c.Version, c.HomeRealmDomains = version, []string{"contoso.example"} // gives one up
+	put(t, s, c)
+	routes(t, s, "xn--bcher-kva.example", "")
+	put(t, s, grab)
+	routes(t, s, "xn--bcher-kva.example", "con_3")
+	routes(t, s, "contoso.example", "con_1")
+}
+
+// checkConnectionUnproven: a domain that is pending or lapsed routes nowhere and stands in nobody's way.
+func checkConnectionUnproven(t tb, s ConnectionAdmin) {
+	squatter := simple("con_1", "contoso.example", "fabrikam.example", "own.example")
+	squatter.DomainProofs[0].State, squatter.DomainProofs[1].State = entra.DomainPending, entra.DomainLapsed
+	squatter.HomeRealmDomains = append(squatter.HomeRealmDomains, "unheard.example") // without any proof
+	put(t, s, squatter)
+	for _, d := range []string{"contoso.example", "fabrikam.example", "unheard.example"} {
+		routes(t, s, d, "")
+	}
+	routes(t, s, "own.example", "con_1")
+	owner := simple("con_2", "contoso.example", "fabrikam.example", "unheard.example")
+	version := put(t, s, owner)
+	routes(t, s, "contoso.example", "con_2")
+	routes(t, s, "fabrikam.example", "con_2")
+
+	lapsed := owner.Clone()
+	lapsed.Version, lapsed.DomainProofs[0].State = version, entra.DomainLapsed
+	put(t, s, lapsed)
+	routes(t, s, "contoso.example", "")
+	routes(t, s, "fabrikam.example", "con_2")
+}
+
+func checkConnectionListing(t tb, s ConnectionAdmin) {
+	if got := list(t, s, entra.Filter{}); len(got) != 0 {
+		t.Errorf("an empty store lists %q", got)
+	}
+	for i, set := range []func(c *entra.Connection){
+		func(c *entra.Connection) { c.Name, c.EnabledApplications = "contoso", []string{"app_1", "app_2"} },
+		func(c *entra.Connection) { c.Name, c.AllApplications = "all", true },
+		func(c *entra.Connection) {
+			c.Name, c.OrganizationID, c.EnabledApplications = "contoso", "org_1", []string{"app_1"}
+		},
+		func(c *entra.Connection) {
+			c.Name, c.OrganizationID, c.Organizations = "own", "org_2", []string{"org_1"}
+		},
+		func(c *entra.Connection) { c.Name, c.Organizations = "shared", []string{"org_1", "org_2"} },
+		func(c *entra.Connection) {
+			c.Name, c.EnabledApplications, c.Enabled = "Contoso", []string{"app_10"}, false
+		},
+	} {
+		c := simple(fmt.Sprint("con_", 6-i)) // put in the opposite order
+		set(c)
+		put(t, s, c)
+	}
+	for _, c := range []struct {
+		filter entra.Filter
+		want   []string
+	}{
+		{entra.Filter{}, []string{"con_1", "con_2", "con_3", "con_4", "con_5", "con_6"}},
+		{entra.Filter{Name: "contoso"}, []string{"con_4", "con_6"}},
+		{entra.Filter{Name: "con"}, nil},
+		{entra.Filter{Application: "app_1"}, []string{"con_5", "con_6"}},
+		{entra.Filter{Application: "app_9"}, []string{"con_5"}},
+		{entra.Filter{Organization: "org_1"}, []string{"con_2", "con_4"}},
+		{entra.Filter{Organization: "org_2"}, []string{"con_2", "con_3"}},
+		{entra.Filter{Organization: "org_9"}, nil},
+		{entra.Filter{Name: "contoso", Organization: "org_1"}, []string{"con_4"}},
+		{entra.Filter{Name: "contoso", Application: "app_2"}, []string{"con_6"}},
+		{entra.Filter{Application: "app_1", Organization: "org_1"}, nil},
+	} {
+		if got := list(t, s, c.filter); !slices.Equal(got, c.want) {
+			t.Errorf("Connections(%+v) lists %q, want %q: what matches, in the order of the ids", c.filter, got, c.want)
+		}
+	}
+	for range s.Connections(t.Context(), entra.Filter{}) {
+		break // a caller may stop; the store must be usable after that
+	}
+	for c, err := range s.Connections(t.Context(), entra.Filter{}) {
+		if err != nil {
+			t.Fatalf("Connections: %v", err)
+		}
+		get(t, s, c.ID) // and while a listing goes on
+	}
+	put(t, s, simple("con_7"))
+}
+
+func list(t tb, s ConnectionAdmin, f entra.Filter) []string {
+	t.Helper()
+	var ids []string
+	for c, err := range s.Connections(t.Context(), f) {
+		if err != nil {
+			t.Fatalf("Connections(%+v): %v", f, err)
+		}
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// checkConnectionCopies: what was put is the caller's again, and Put does not write to it.
+func checkConnectionCopies(t tb, s ConnectionAdmin) {
+	c := full("con_1")
+	put(t, s, c)
+	if c.Version != "" {
+		t.Errorf("Put wrote a version into its argument")
+	}
+	c.DisplayName, c.HomeRealmDomains[0], c.DomainProofs[0].State, c.EnabledApplications[0] = "spoiled", "spoiled.example", entra.DomainPending, "spoiled"
+	c.UpstreamParams["prompt"] = entra.UpstreamParam{Value: "spoiled"}
+	c.ClientSecret = credential.NewSecret("spoiled")
+	want := full("con_1")
+	want.DomainProofs[0].At, want.DomainProofs[1].At = c.DomainProofs[0].At, c.DomainProofs[1].At
+	same(t, "a connection after the caller changed its own", get(t, s, "con_1"), want)
+	routes(t, s, "contoso.example", "con_1")
+}
+
+func checkConnectionCancelled(t tb, s ConnectionAdmin) {
+	put(t, s, simple("con_1", "contoso.example"))
+	ctx := cancelled(t)
+	_, known := s.Connection(ctx, "con_1")
+	_, unknown := s.Connection(ctx, "con_2")
+	_, _, domain := s.HomeRealm(ctx, "contoso.example")
+	_, _, nowhere := s.HomeRealm(ctx, "fabrikam.example")
+	_, put := s.Put(ctx, simple("con_2"))
+	del := s.Delete(ctx, "con_1", "")
+	var listing error
+	for _, err := range s.Connections(ctx, entra.Filter{}) {
+		listing = err
+	}
+	for what, err := range map[string]error{
+		"Connection": known, "Connection of nobody": unknown, "HomeRealm": domain, "HomeRealm of nobody": nowhere,
+		"Put": put, "Delete": del, "Connections": listing,
+	} {
+		if err == nil {
+			t.Errorf("%s with a cancelled context succeeded", what)
+		}
+		if errors.Is(err, entra.ErrNotFound) || errors.Is(err, entra.ErrConflict) {
+			t.Errorf("%s with a cancelled context says %q", what, err)
+		}
+	}
+	get(t, s, "con_1")
+	absent(t, s, "con_2")
+}
+
+// oneWinner demands that one of a crowd went through, and that the losers' errors are as they should be.
+func oneWinner(t tb, errs []error, lost func(error) bool) {
+	t.Helper()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if !lost(err) {
+			t.Errorf("a loser of the race got %v", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of %d callers went through, want one", won, len(errs))
+	}
+}
+
+func isConflict(err error) bool { return errors.Is(err, entra.ErrConflict) }
+
+func isTaken(err error) bool {
+	var taken *entra.TakenError
+	return errors.As(err, &taken)
+}
+
+func putTogether(t tb, s ConnectionAdmin, build func(i int) *entra.Connection) []error {
+	errs := slices.Repeat([]error{nil}, crowd)
+	race(func(i int) { _, errs[i] = s.Put(t.Context(), build(i)) })
+	return errs
+}
+
+func checkConnectionRaceCreate(t tb, s ConnectionAdmin) {
+	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+		c := simple("con_1")
+		c.Name = fmt.Sprint("name ", i)
+		return c
+	}), isConflict)
+	get(t, s, "con_1")
+}
+
+func checkConnectionRaceName(t tb, s ConnectionAdmin) {
+	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+		c := simple(fmt.Sprint("con_", i))
+		c.Name = "contoso"
+		return c
+	}), isTaken)
+	if got := list(t, s, entra.Filter{}); len(got) != 1 {
+		t.Errorf("%d connections have the name, want one", len(got))
+	}
+}
+
+func checkConnectionRaceDomain(t tb, s ConnectionAdmin) {
+	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+		return simple(fmt.Sprint("con_", i), fmt.Sprintf("own%d.example", i), "contoso.example")
+	}), isTaken)
+	got := list(t, s, entra.Filter{})
+	if len(got) != 1 {
+		t.Fatalf("%d connections have the domain, want one", len(got))
+	}
+	routes(t, s, "contoso.example", got[0])
+}
+
+func checkConnectionRaceVersion(t tb, s ConnectionAdmin) {
+	version := put(t, s, simple("con_1"))
+	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+		c := simple("con_1")
+		c.Version, c.DisplayName = version, fmt.Sprint("writer ", i)
+		return c
+	}), isConflict)
+
+	version = get(t, s, "con_1").Version
+	errs := slices.Repeat([]error{nil}, crowd)
+	race(func(i int) { errs[i] = s.Delete(t.Context(), "con_1", version) })
+	oneWinner(t, errs, func(err error) bool { return errors.Is(err, entra.ErrNotFound) })
+}

@@ -1,0 +1,28 @@
+package storetest_test
+
+import (
+	"testing"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/memory"
+	"github.com/tenantdoor/tenantdoor/entra/storetest"
+)
+
+// In a host's own tests, with its own store in place of memory's, empty each time.
+func ExampleConnections() {
+	_ = func(t *testing.T) { // func TestConnections(t *testing.T) {
+		storetest.Connections(t, func(t *testing.T) storetest.ConnectionAdmin { return memory.NewConnections() })
+	}
+}
+
+func ExampleFlows() {
+	_ = func(t *testing.T) { // func TestFlows(t *testing.T) {
+		storetest.Flows(t, func(t *testing.T) entra.FlowStore { return memory.NewFlows() })
+	}
+}
+
+func ExampleReplay() {
+	_ = func(t *testing.T) { // func TestReplay(t *testing.T) {
+		storetest.Replay(t, func(t *testing.T) entra.ReplayStore { return memory.NewReplay() })
+	}
+}
