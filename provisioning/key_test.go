@@ -65,8 +65,17 @@ func TestKeyHash(t *testing.T) {
 
 	seen := map[string]provisioning.Key{}
 	for _, k := range []provisioning.Key{
-		{"a", "b", "c"}, {"ab", "", "c"}, {"", "ab", "c"}, {"a", "bc", ""}, {"a", "", "bc"}, {"A", "b", "c"}, {"a", "b", "c "},
-		{"a", "b", "\x00c"}, {"a\x00\x00\x00\x00\x00\x00\x00\x01b", "", "c"}, {"é", "b", "c"}, {"e\u0301", "b", "c"},
+		{"a", "b", "c"},
+		{"ab", "", "c"},
+		{"", "ab", "c"},
+		{"a", "bc", ""},
+		{"a", "", "bc"},
+		{"A", "b", "c"},
+		{"a", "b", "c "},
+		{"a", "b", "\x00c"},
+		{"a\x00\x00\x00\x00\x00\x00\x00\x01b", "", "c"},
+		{"é", "b", "c"},
+		{"e\u0301", "b", "c"},
 	} {
 		h := k.Hash()
 		require.Regexp(t, "^[0-9a-f]{64}$", h)

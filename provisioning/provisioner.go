@@ -111,8 +111,8 @@ func (p *Provisioner) prepare(ctx context.Context, pol Policy, id *claims.Identi
 		pol.Now = p.now()
 	}
 	key, err := KeyOf(pol.ConnectionID, id)
-	if err != nil {
-		return &work{decision: Decide(pol, id, nil, nil)}, nil
+	if err != nil { // a refusal like any other: audited, no error of the store
+		return &work{decision: Decide(pol, id, nil, nil)}, nil //nolint:nilerr // Decide says why
 	}
 	byKey, byEmail, err := p.find(ctx, key, id)
 	if err != nil {

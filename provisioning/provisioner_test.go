@@ -377,7 +377,7 @@ func TestProvisionConflicts(t *testing.T) {
 		require.Nil(t, u)
 		require.ErrorIs(t, err, provisioning.ErrConflict)
 		var refused *provisioning.Refused
-		require.False(t, errors.As(err, &refused), "no decision was applied: trying again may help")
+		require.NotErrorAs(t, err, &refused, "no decision was applied: trying again may help")
 		require.Len(t, b.spy.writes, 5)
 		require.Empty(t, b.audits)
 	})

@@ -80,7 +80,7 @@ func syncProfile(old Profile, id *claims.Identity, proven bool) (Profile, []stri
 		}
 	}
 	if id.Extended != nil && !sameJSON(p.Extended, id.Extended) {
-		p.Extended = cloneValue(id.Extended).(map[string]any)
+		p.Extended = cloneMap(id.Extended)
 		changed = append(changed, "extended")
 	}
 	return p, changed

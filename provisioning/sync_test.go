@@ -32,33 +32,51 @@ func TestSyncProfile(t *testing.T) {
 	}{
 		"nothing new": {old: base, want: base},
 		"switch off":  {old: base, off: true, token: func(id *claims.Identity) { id.GivenName = "Anna" }, want: base},
-		"a name": {old: base, token: func(id *claims.Identity) { id.GivenName = "Anna" },
-			want: with(func(p *profile) { p.GivenName = "Anna" }), changed: []string{"given_name"}},
-		"names and picture": {old: base, token: func(id *claims.Identity) { id.FamilyName, id.Picture = "Lee-Roy", "https://p.example/2" },
-			want: with(func(p *profile) { p.FamilyName, p.Picture = "Lee-Roy", "https://p.example/2" }), changed: []string{"family_name", "picture"}},
+		"a name": {
+			old: base, token: func(id *claims.Identity) { id.GivenName = "Anna" },
+			want: with(func(p *profile) { p.GivenName = "Anna" }), changed: []string{"given_name"},
+		},
+		"names and picture": {
+			old: base, token: func(id *claims.Identity) { id.FamilyName, id.Picture = "Lee-Roy", "https://p.example/2" },
+			want: with(func(p *profile) { p.FamilyName, p.Picture = "Lee-Roy", "https://p.example/2" }), changed: []string{"family_name", "picture"},
+		},
 		"silence deletes nothing": {old: base, want: base, token: func(id *claims.Identity) {
 			id.GivenName, id.FamilyName, id.Email = "", "", claims.Email{}
 		}},
 		"extended, the same as stored": {old: base, want: base, token: func(id *claims.Identity) {
 			id.Extended = map[string]any{"phones": []string{"1", "2"}, "jobTitle": "Engineer"}
 		}},
-		"extended": {old: base, token: func(id *claims.Identity) { id.Extended = map[string]any{"jobTitle": "Lead"} },
-			want: with(func(p *profile) { p.Extended = map[string]any{"jobTitle": "Lead"} }), changed: []string{"extended"}},
-		"extended, now empty": {old: base, token: func(id *claims.Identity) { id.Extended = map[string]any{} },
-			want: with(func(p *profile) { p.Extended = map[string]any{} }), changed: []string{"extended"}},
+		"extended": {
+			old: base, token: func(id *claims.Identity) { id.Extended = map[string]any{"jobTitle": "Lead"} },
+			want: with(func(p *profile) { p.Extended = map[string]any{"jobTitle": "Lead"} }), changed: []string{"extended"},
+		},
+		"extended, now empty": {
+			old: base, token: func(id *claims.Identity) { id.Extended = map[string]any{} },
+			want: with(func(p *profile) { p.Extended = map[string]any{} }), changed: []string{"extended"},
+		},
 
 		"unproven never replaces verified": {old: base, want: base, token: func(id *claims.Identity) { id.Email.Address = "ceo@contoso.com" }},
-		"proven replaces verified": {old: base, token: func(id *claims.Identity) { proven(id).Email.Address = "Ann.Roy@contoso.com" },
-			want: with(func(p *profile) { p.Email = "Ann.Roy@contoso.com" }), changed: []string{"email"}},
-		"unproven replaces unverified": {old: with(func(p *profile) { p.EmailVerified = false }), token: func(id *claims.Identity) { id.Email.Address = "ann.roy@contoso.com" },
-			want: with(func(p *profile) { p.Email, p.EmailVerified = "ann.roy@contoso.com", false }), changed: []string{"email"}},
-		"proven replaces unverified": {old: with(func(p *profile) { p.EmailVerified = false }), token: func(id *claims.Identity) { proven(id).Email.Address = "ann.roy@contoso.com" },
-			want: with(func(p *profile) { p.Email = "ann.roy@contoso.com" }), changed: []string{"email", "email_verified"}},
-		"proof raises": {old: with(func(p *profile) { p.EmailVerified = false }), token: func(id *claims.Identity) { proven(id) },
-			want: base, changed: []string{"email_verified"}},
+		"proven replaces verified": {
+			old: base, token: func(id *claims.Identity) { proven(id).Email.Address = "Ann.Roy@contoso.com" },
+			want: with(func(p *profile) { p.Email = "Ann.Roy@contoso.com" }), changed: []string{"email"},
+		},
+		"unproven replaces unverified": {
+			old: with(func(p *profile) { p.EmailVerified = false }), token: func(id *claims.Identity) { id.Email.Address = "ann.roy@contoso.com" },
+			want: with(func(p *profile) { p.Email, p.EmailVerified = "ann.roy@contoso.com", false }), changed: []string{"email"},
+		},
+		"proven replaces unverified": {
+			old: with(func(p *profile) { p.EmailVerified = false }), token: func(id *claims.Identity) { proven(id).Email.Address = "ann.roy@contoso.com" },
+			want: with(func(p *profile) { p.Email = "ann.roy@contoso.com" }), changed: []string{"email", "email_verified"},
+		},
+		"proof raises": {
+			old: with(func(p *profile) { p.EmailVerified = false }), token: func(id *claims.Identity) { proven(id) },
+			want: base, changed: []string{"email_verified"},
+		},
 		"missing proof lowers nothing": {old: base, want: base},
-		"first address": {old: with(func(p *profile) { p.Email, p.EmailVerified = "", false }),
-			want: with(func(p *profile) { p.Email, p.EmailVerified = annMail, false }), changed: []string{"email"}},
+		"first address": {
+			old:  with(func(p *profile) { p.Email, p.EmailVerified = "", false }),
+			want: with(func(p *profile) { p.Email, p.EmailVerified = annMail, false }), changed: []string{"email"},
+		},
 		"no address at all": {old: base, want: base, token: func(id *claims.Identity) { proven(id).Email.Address = "evil@evil.example@contoso.com" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +161,7 @@ func TestSyncGroups(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, got.Groups)
 			require.Equal(t, c.wantAt, got.GroupsAt)
-			require.Equal(t, c.writes, len(b.spy.writes))
+			require.Len(t, b.spy.writes, c.writes)
 		})
 	}
 	t.Run("every time, if the host wants", func(t *testing.T) {

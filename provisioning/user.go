@@ -86,21 +86,26 @@ func (u *User) Clone() *User {
 
 // Clone returns a deep copy.
 func (p Profile) Clone() Profile {
-	if p.Extended != nil {
-		p.Extended = cloneValue(p.Extended).(map[string]any)
-	}
+	p.Extended = cloneMap(p.Extended)
 	return p
+}
+
+func cloneMap(m map[string]any) map[string]any {
+	if m == nil {
+		return nil
+	}
+	c := make(map[string]any, len(m))
+	for name, value := range m {
+		c[name] = cloneValue(value)
+	}
+	return c
 }
 
 // cloneValue copies what encoding/json can produce, and lists of strings; any other value is immutable or the host's own.
 func cloneValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		c := make(map[string]any, len(v))
-		for name, value := range v {
-			c[name] = cloneValue(value)
-		}
-		return c
+		return cloneMap(v)
 	case []any:
 		c := make([]any, len(v))
 		for i, value := range v {

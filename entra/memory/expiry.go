@@ -77,9 +77,11 @@ func (q queue) Swap(i, j int) {
 	q[i].index, q[j].index = i, j
 }
 
-func (q *queue) Push(e any) {
-	e.(*entry).index = len(*q)
-	*q = append(*q, e.(*entry))
+func (q *queue) Push(x any) {
+	if e, ok := x.(*entry); ok { // nothing else is pushed
+		e.index = len(*q)
+		*q = append(*q, e)
+	}
 }
 
 func (q *queue) Pop() any {

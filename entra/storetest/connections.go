@@ -375,7 +375,10 @@ func checkConnectionListing(t tb, s ConnectionAdmin) {
 			t.Errorf("Connections(%+v) lists %q, want %q: what matches, in the order of the ids", c.filter, got, c.want)
 		}
 	}
-	for range s.Connections(t.Context(), entra.Filter{}) {
+	for _, err := range s.Connections(t.Context(), entra.Filter{}) {
+		if err != nil {
+			t.Errorf("Connections: %v", err)
+		}
 		break // a caller may stop; the store must be usable after that
 	}
 	for c, err := range s.Connections(t.Context(), entra.Filter{}) {

@@ -13,16 +13,19 @@ func ExampleConnections() {
 	_ = func(t *testing.T) { // func TestConnections(t *testing.T) {
 		storetest.Connections(t, func(t *testing.T) storetest.ConnectionAdmin { return memory.NewConnections() })
 	}
+	// Output:
 }
 
 func ExampleFlows() {
 	_ = func(t *testing.T) { // func TestFlows(t *testing.T) {
 		storetest.Flows(t, func(t *testing.T) entra.FlowStore { return memory.NewFlows() })
 	}
+	// Output:
 }
 
 func ExampleReplay() {
 	_ = func(t *testing.T) { // func TestReplay(t *testing.T) {
 		storetest.Replay(t, func(t *testing.T) entra.ReplayStore { return memory.NewReplay() })
 	}
+	// Output:
 }

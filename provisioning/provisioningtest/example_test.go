@@ -13,4 +13,5 @@ func ExampleUsers() {
 	_ = func(t *testing.T) { // func TestUsers(t *testing.T) {
 		provisioningtest.Users(t, func(t *testing.T) provisioning.UserStore { return memory.NewUsers() })
 	}
+	// Output:
 }
