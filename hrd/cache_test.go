@@ -177,3 +177,25 @@ func TestCacheForgetBeatsQuestionsUnderWay(t *testing.T) {
 		})
 	}
 }
+
+// TestCacheForgetBeatsALateAnswer: an answer from before a change that comes after the new one does not replace it.
+func TestCacheForgetBeatsALateAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		d := &directory{answer: func(context.Context, string) (string, bool, error) {
+			if asked.Add(1) == 1 {
+				<-time.After(3 * time.Second)
+				return "old", true, nil
+			}
+			return "new", true, nil
+		}}
+		c := hrd.NewCache(hrd.CacheConfig{Directory: d})
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _, _ = c.HomeRealm(t.Context(), "contoso.com") })
+		synctest.Wait()
+		c.Forget()
+		assert.Equal(t, "new", holder(t, c, "contoso.com"))
+		wg.Wait()
+		assert.Equal(t, "new", holder(t, c, "contoso.com"))
+	})
+}

@@ -24,15 +24,13 @@ const (
 )
 
 // profile is IDNA lookup processing (UTS 46, non-transitional; RFC 5891, section 5) with DNS lengths: letters are mapped to
-// lower case and normalised, dots of other scripts become dots, and A-labels are decoded and checked.
+// lower case and normalised, dots of other scripts become dots, A-labels are decoded and checked, and what is not a letter,
+// digit or hyphen is refused.
 var profile = idna.New(
-	idna.MapForLookup(),
+	idna.MapForLookup(), // with hyphens and joiners checked
 	idna.Transitional(false),
-	idna.StrictDomainName(true),
-	idna.CheckHyphens(true),
-	idna.CheckJoiners(true),
 	idna.BidiRule(),
-	idna.VerifyDNSLength(true),
+	idna.VerifyDNSLength(true), // and no empty label but the last
 )
 
 // Domain returns the canonical domain of an address, as [Canonical] does.
@@ -114,19 +112,11 @@ func canonical(typed string) (string, error) {
 		return "", invalid("domain is not a host name") // the library's error repeats the input
 	}
 	ascii = strings.ToLower(strings.TrimSuffix(ascii, "."))
-	if len(ascii) > maxDomain {
-		return "", invalid("domain is longer than %d bytes", maxDomain)
-	}
-	labels := strings.Split(ascii, ".")
-	for _, label := range labels {
-		if label == "" || len(label) > maxLabel {
-			return "", invalid("every label of a domain must be 1 to %d bytes", maxLabel)
-		}
-	}
-	if len(labels) < 2 {
+	dot := strings.LastIndexByte(ascii, '.')
+	if dot < 0 {
 		return "", invalid("domain has only one label")
 	}
-	if looksNumeric(labels[len(labels)-1]) {
+	if looksNumeric(ascii[dot+1:]) {
 		return "", invalid("domain is an IP address")
 	}
 	if err := checkImitation(ascii); err != nil {

@@ -65,6 +65,7 @@ func TestDomainRefuses(t *testing.T) {
 		"IPv6 literal":           "ann@[IPv6:2001:db8::1]",
 		"IPv4":                   "ann@192.0.2.1",
 		"local part too long":    strings.Repeat("a", 65) + "@contoso.com",
+		"address of long parts":  strings.Repeat("a", 64) + "@" + strings.Repeat("abcdefg.", 24) + "com",
 		"address too long":       "a@" + strings.Repeat("abcdefgh.", 30) + "com",
 		"not UTF-8":              "ann\xff@contoso.com",
 		"percent-encoded at":     "ann@evil.example%40contoso.com",
@@ -144,6 +145,11 @@ func TestCanonicalRefuses(t *testing.T) {
 		"all Cyrillic, looks Latin": "соре.com",
 		"the same as an A-label":    "xn--e1argc3h.com",
 		"zero-width joiner":         "con\u200dtoso.com",
+		"bidirectional rule":        "0א.example",
+		"label too long, mapped":    strings.Repeat("A", 64) + ".com",
+		"domain too long, mapped":   strings.Repeat("Abcdefg.", 32) + "com",
+		"empty label, mapped":       "Contoso..com",
+		"single label, mapped":      "Contoso",
 		"bidirectional":             "אcontoso.com",
 	} {
 		t.Run(name, func(t *testing.T) {
