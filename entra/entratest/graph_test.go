@@ -353,6 +353,8 @@ func TestGraphTokens(t *testing.T) {
 	} {
 		assert.Equal(t, unreachable, graphCaller{t, s, bad}.refused("GET", "/v1.0/me", nil), name)
 	}
+	_, answer := graphCaller{t, s, idToken}.call("GET", "/v1.0/me", nil)
+	assert.Contains(t, answer["error"].(map[string]any)["message"], "Invalid audience")
 	now = noon.Add(time.Hour)
 	assert.Equal(t, unreachable, good.refused("GET", "/v1.0/me", nil), "expired")
 	now = noon.Add(-time.Hour)
