@@ -98,20 +98,22 @@ func TestBrowser(t *testing.T) {
 		b.at("Pick an account")
 	})
 
-	t.Run("sign-out everywhere", func(t *testing.T) {
-		b := newBrowser(t, chromium, h)
-		b.enter(entratest.Ann)
-		b.pick(entratest.Ann)
-		b.at(annArcher)
-		b.press("Sign out everywhere")
-		b.at("You are signed out")
-		assert.Equal(t, "/signed-out", b.path())
-		b.open("/account")
-		b.at("Sign in")
-		b.enter(entratest.Ann)
-		b.at("Pick an account") // her tenant has forgotten her too
-		assert.Empty(t, b.complaints())
-	})
+	for name, who := range map[string][2]string{"OAuth 2.0": {entratest.Ann, annArcher}, "WS-Federation": {entratest.Bob, bobBrandt}} {
+		t.Run("sign-out everywhere over "+name, func(t *testing.T) {
+			b := newBrowser(t, chromium, h)
+			b.enter(who[0])
+			b.pick(who[0])
+			b.at(who[1])
+			b.press("Sign out everywhere")
+			b.at("You are signed out")
+			assert.Equal(t, "/signed-out", b.path())
+			b.open("/account")
+			b.at("Sign in")
+			b.enter(who[0])
+			b.at("Pick an account") // the tenant has forgotten them too
+			assert.Empty(t, b.complaints())
+		})
+	}
 
 	t.Run("a connection switched off midway", func(t *testing.T) {
 		admin := newBrowser(t, chromium, h)

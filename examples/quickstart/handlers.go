@@ -141,8 +141,13 @@ func (h *host) signOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// signedOutAtProvider is what the library calls when somebody signs out at their company: their sessions here end too.
-func (h *host) signedOutAtProvider(_ context.Context, _ *http.Request, n entra.SignOutNotice) error {
+// signedOutAtProvider is what the library calls when somebody signs out at their company: their sessions here end too. A notice that names no
+// session, as WS-Federation's, means the one of the browser that brings it.
+func (h *host) signedOutAtProvider(_ context.Context, r *http.Request, n entra.SignOutNotice) error {
+	if n.SessionID == "" {
+		h.sessions.forget(r)
+		return nil
+	}
 	h.sessions.endAt(n.Issuer, n.SessionID)
 	return nil
 }

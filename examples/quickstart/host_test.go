@@ -104,6 +104,22 @@ func TestSessionEnds(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, res.StatusCode)
 }
 
+// Whoever signs in gets a new session, and the one before ends: nobody can have planted it.
+func TestSessionIsNew(t *testing.T) {
+	h := startHost(t)
+	v := newVisitor(t, h)
+	v.signIn(entratest.Ann)
+	first := v.client.Jar.Cookies(&url.URL{Scheme: "http", Host: strings.TrimPrefix(h.base, "http://"), Path: "/"})
+	v.signIn(entratest.Bob)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.base+"/account", nil)
+	require.NoError(t, err)
+	for _, c := range first {
+		r.AddCookie(c)
+	}
+	require.NotEmpty(t, first)
+	assert.Nil(t, h.sessions.current(r))
+}
+
 // Front-channel sign-out names the session of the provider; another id ends nothing.
 func TestSignedOutAtProvider(t *testing.T) {
 	h := startHost(t)
@@ -117,12 +133,26 @@ func TestSignedOutAtProvider(t *testing.T) {
 	in := h.sessions.current(r)
 	require.NotNil(t, in)
 	require.NotEmpty(t, in.Identity.SessionID)
-	for _, n := range []entra.SignOutNotice{{}, {SessionID: "another"}, {SessionID: in.Identity.SessionID, Issuer: "https://login.example/another"}} {
-		require.NoError(t, h.signedOutAtProvider(t.Context(), nil, n))
+	for _, n := range []entra.SignOutNotice{{SessionID: "another"}, {SessionID: in.Identity.SessionID, Issuer: "https://login.example/another"}} {
+		require.NoError(t, h.signedOutAtProvider(t.Context(), r, n))
 		require.NotNil(t, h.sessions.current(r))
 	}
-	require.NoError(t, h.signedOutAtProvider(t.Context(), nil, entra.SignOutNotice{SessionID: in.Identity.SessionID}))
+	require.NoError(t, h.signedOutAtProvider(t.Context(), r, entra.SignOutNotice{SessionID: in.Identity.SessionID}))
 	assert.Nil(t, h.sessions.current(r))
+}
+
+// WS-Federation's clean-up names nobody: it ends the session of the browser that brings it, and no other.
+func TestCleanUp(t *testing.T) {
+	h := startHost(t)
+	bob, tina := newVisitor(t, h), newVisitor(t, h)
+	bob.signIn(entratest.Bob)
+	tina.signIn(entratest.Tina)
+	res, _ := bob.send(http.MethodGet, "/sso/callback/wsfed?wa=wsignoutcleanup1.0", nil, nil)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	res, _ = bob.send(http.MethodGet, "/account", nil, nil)
+	assert.Equal(t, http.StatusSeeOther, res.StatusCode)
+	res, _ = tina.send(http.MethodGet, "/account", nil, nil)
+	assert.Equal(t, http.StatusOK, res.StatusCode)
 }
 
 // A form on another site can neither sign anybody out nor switch a connection.

@@ -68,21 +68,25 @@ func (s *sessions) current(r *http.Request) *entra.SignIn {
 	return one.in
 }
 
-// end ends the browser's session.
+// end ends the browser's session and takes its cookie.
 func (s *sessions) end(w http.ResponseWriter, r *http.Request) {
-	if sent, err := r.Cookie(sessionCookie); err == nil {
-		s.mu.Lock()
-		delete(s.by, sha256.Sum256([]byte(sent.Value)))
-		s.mu.Unlock()
-	}
+	s.forget(r)
 	http.SetCookie(w, cookie("", -1))
 }
 
-// endAt ends the sessions that a provider's session began. Nobody signs such a notice, so it ends nothing but an exact match.
-func (s *sessions) endAt(issuer, id string) {
-	if id == "" {
+// forget ends the session that the request's cookie names.
+func (s *sessions) forget(r *http.Request) {
+	sent, err := r.Cookie(sessionCookie)
+	if err != nil {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.by, sha256.Sum256([]byte(sent.Value)))
+}
+
+// endAt ends the sessions that began with a provider's session. Nobody signs such a notice, so it ends nothing but an exact match.
+func (s *sessions) endAt(issuer, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, one := range s.by {
