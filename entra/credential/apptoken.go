@@ -114,7 +114,7 @@ func (e *Endpoint) run(ctx context.Context, key cacheKey, q Request, c *call) {
 func (e *Endpoint) keep(key cacheKey, t Token) {
 	now := e.now()
 	life := t.Expires.Sub(now)
-	if t.Expires.IsZero() || life <= 0 {
+	if life <= 0 { // also where the endpoint did not say
 		return
 	}
 	if e.kept == nil {

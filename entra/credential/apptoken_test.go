@@ -206,7 +206,8 @@ func TestAppTokenIsAskedForOnce(t *testing.T) {
 				got, err := e.AppToken(t.Context(), q)
 				if assert.NoError(t, err) {
 					assert.Equal(t, "access-1", got.Access.Reveal())
-					got.Scope = "changed" // each has a token of its own
+					assert.Empty(t, got.Scope, "each has a token of its own")
+					got.Scope = "changed"
 				}
 			})
 		}

@@ -363,10 +363,11 @@ func TestNeverAPart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, as := range []graph.Caller{asMe(), asApp()} {
-				c, _ := newFake(directory(5000, later(answer)))
+				c, f := newFake(directory(5000, later(answer)))
 				got, err := c.Groups(t.Context(), as, graph.GroupQuery{Names: true})
 				require.Error(t, err)
 				assert.Nil(t, got)
+				assert.LessOrEqual(t, len(f.requests), 7, "a circle is seen at once")
 			}
 		})
 	}
@@ -756,7 +757,11 @@ func TestProfileFieldsThatAreRefused(t *testing.T) {
 		_, err := c.Profile(t.Context(), asMe(), []string{bad})
 		require.Error(t, err, bad)
 	}
-	_, err := c.Profile(t.Context(), asMe(), make([]string, 101))
+	many := make([]string, 101)
+	for i := range many {
+		many[i] = fmt.Sprintf("a%d", i)
+	}
+	_, err := c.Profile(t.Context(), asMe(), many)
 	require.Error(t, err)
 	assert.Empty(t, f.requests)
 }

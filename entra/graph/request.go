@@ -58,7 +58,7 @@ func (s *session) decode(u *url.URL, res *outbound.Response, v any) error {
 }
 
 // do makes a request until it is answered with 200, trying again as far as Graph's own wish, the number of tries and the time allow.
-// It is the one place where the bearer token leaves.
+// It is the one place where the bearer token leaves, and so where an address, be it from a nextLink, is held to the cloud's.
 //
 // Source: https://learn.microsoft.com/graph/throttling
 func (s *session) do(ctx context.Context, method string, u *url.URL, body []byte, most int64) (*outbound.Response, error) {
@@ -112,7 +112,7 @@ func (s *session) request(ctx context.Context, method string, u *url.URL, body [
 
 // ours reports whether u lies within the configured cloud's Graph, byte for byte.
 func (s *session) ours(u *url.URL) bool {
-	return u.Scheme == s.base.Scheme && u.Host == s.base.Host && u.User == nil && u.Opaque == "" && u.Fragment == "" &&
+	return u.Scheme == s.base.Scheme && u.Host == s.base.Host && u.User == nil && u.Fragment == "" &&
 		strings.HasPrefix(u.Path, s.base.Path+"/v1.0/")
 }
 
