@@ -56,7 +56,7 @@ func startChromium(t *testing.T) context.Context {
 		}
 		t.Skip("chromium is not installed")
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), //nolint:usetesting // Chromium outlives the test's context: it is closed in a cleanup
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), // it outlives t.Context(), and is closed in a cleanup
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 900),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
@@ -72,7 +72,7 @@ func startChromium(t *testing.T) context.Context {
 // browser is one person's browser: it shares no cookie with another.
 type browser struct {
 	t   *testing.T
-	ctx context.Context //nolint:containedctx // a browser's handle is its context
+	ctx context.Context // chromedp's handle of a window
 	h   *host
 
 	mu       sync.Mutex
