@@ -209,6 +209,7 @@ func TestSignatureStructure(t *testing.T) {
 				{"two DigestValue", digest(evilDigest + "</DigestValue><DigestValue>" + goodDigest), bySignature},
 				{"comment in SignatureValue", strings.Replace(signed, "<SignatureValue>", "<SignatureValue><!--x-->", 1), byForm},
 				{"comment in the Signature", strings.Replace(signed, "<SignatureValue>", "<!--x--><SignatureValue>", 1), byForm},
+				{"text in the Signature", strings.Replace(signed, "<SignatureValue>", "evil<SignatureValue>", 1), bySignature},
 				{"two SignatureValue", strings.Replace(signed, "<SignatureValue>", "<SignatureValue>AAAA</SignatureValue><SignatureValue>", 1), bySignature},
 				{"two signatures, evil first", response(evil.with(evilSignature + goodSignature)), bySignature},
 				{"two signatures, evil last", response(evil.with(goodSignature + evilSignature)), bySignature},

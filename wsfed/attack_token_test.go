@@ -228,6 +228,7 @@ func TestConfirmationAndSubject(t *testing.T) {
 			{"bearer in upper case", method(strings.ToUpper(bearer20)), byWho},
 			{"method empty", method(""), byWho},
 			{"no confirmation", confirmed(""), byWho},
+			{"confirmed for somebody named in it", confirmed(strings.Replace(confirmation20(""), "></", "><NameID>victim-pairwise</NameID></", 1)), byWho},
 			{"confirmed for another recipient", confirmed(confirmation20(`Recipient="https://evil.example/"`)), byWho},
 			{"confirmed for a recipient that begins like ours", confirmed(confirmation20(`Recipient="` + reply + `.evil"`)), byWho},
 			{"recipient empty", confirmed(confirmation20(`Recipient=""`)), byWho},
