@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -97,4 +98,16 @@ func TestSignOutPage(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(body), "You are signed out")
 	assert.Contains(t, response.Header.Get("Content-Security-Policy"), "frame-src 'none'")
+}
+
+func TestSignOutPageRefusesOtherOrigins(t *testing.T) {
+	s := start(t, nil)
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, logoutURL(s), strings.NewReader("entratest=signout&username="+entratest.Ann))
+	require.NoError(t, err)
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	q.Header.Set("Sec-Fetch-Site", "cross-site")
+	q.Header.Set("Origin", "https://evil.example")
+	status, body := do(t, s, q)
+	assert.Equal(t, http.StatusBadRequest, status)
+	assert.Contains(t, string(body), "AADSTS9002313")
 }

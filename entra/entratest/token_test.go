@@ -388,3 +388,15 @@ func TestClientAssertion(t *testing.T) {
 	})
 	assert.Equal(t, []int{900144}, refused.Codes)
 }
+
+func TestRefreshAtAnotherTenant(t *testing.T) {
+	s := start(t, nil)
+	_, token := newApp(t, s, "common", s.URL+"/{tenantid}/v2.0", entratest.MultiTenantApp, entratest.MultiTenantSecret).signIn(entratest.Bob)
+	form := url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {token.RefreshToken}, "client_id": {entratest.MultiTenantApp}, "client_secret": {entratest.MultiTenantSecret},
+	}
+	_, _, refused := post(t, s, "contoso.com", form)
+	assert.Equal(t, []int{700005}, refused.Codes)
+	status, _, _ := post(t, s, "fabrikam.com", form)
+	assert.Equal(t, http.StatusOK, status)
+}
