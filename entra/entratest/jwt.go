@@ -30,21 +30,13 @@ func unsignedJWT(claims map[string]any) string {
 
 // breakSignature flips a bit in the middle of a token's signature.
 func breakSignature(token string) string {
-	head, tail, _ := cutLast(token, ".")
-	signature, err := base64.RawURLEncoding.DecodeString(tail)
+	dot := strings.LastIndex(token, ".")
+	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
 	if err != nil || len(signature) == 0 {
 		return token
 	}
 	signature[len(signature)/2] ^= 1
-	return head + "." + base64.RawURLEncoding.EncodeToString(signature)
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
+	return token[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 func encodeJSON(v any) string {

@@ -27,8 +27,7 @@ func FuzzParseJWT(f *testing.F) {
 		require.NotNil(t, parsed.claims)
 		require.Equal(t, token[:strings.LastIndex(token, ".")], string(parsed.input))
 		if parsed.verify(&private.PublicKey) {
-			head, _, _ := cutLast(signed, ".")
-			require.Equal(t, head, string(parsed.input))
+			require.Equal(t, signed[:strings.LastIndex(signed, ".")], string(parsed.input))
 		}
 	})
 }
