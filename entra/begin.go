@@ -133,7 +133,7 @@ func binding(c *Connection) string {
 // newState returns 256 random bits, URL-safe.
 func newState() string {
 	b := make([]byte, 32)
-	rand.Read(b) //nolint:errcheck // never fails (crypto/rand)
+	_, _ = rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 

@@ -67,7 +67,7 @@ func (s *Service) ResolveConnection(ctx context.Context, name, domain string) (c
 	}
 	canonical, err := hrd.Canonical(domain)
 	if err != nil {
-		return "", false, nil //nolint:nilerr // what is not a domain is nobody's
+		return "", false, nil // what is not a domain is nobody's
 	}
 	return s.cfg.Connections.HomeRealm(ctx, canonical)
 }

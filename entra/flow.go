@@ -170,14 +170,15 @@ func (s *Service) cookiePrefix() string {
 // cookie makes a flow cookie. form_post and WS-Federation come back as cross-site POSTs, to which SameSite=Lax cookies are not added;
 // on http loopback SameSite=None is not to be had, and provider and host are one site there.
 func (s *Service) cookie(name, value string, life time.Duration) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second)}
+	sameSite, age := http.SameSiteLaxMode, int(life/time.Second)
 	if s.secure {
-		c.SameSite = http.SameSiteNoneMode
+		sameSite = http.SameSiteNoneMode
 	}
 	if life <= 0 {
-		c.MaxAge = -1
+		age = -1
 	}
-	return c
+	//nolint:gosec // G124: Secure is on but for http loopback, where a Secure cookie would never come back
+	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: sameSite, MaxAge: age}
 }
 
 // surplus returns deletions for the browser's oldest flow cookies, so that one more makes maxFlows at the most. Their names begin with the

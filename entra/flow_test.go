@@ -196,6 +196,26 @@ func TestConnectionChangesMidway(t *testing.T) {
 	})
 }
 
+// A flow's answer comes to the address that it was begun for, or not at all.
+func TestCallbackChangesMidway(t *testing.T) {
+	s := newStage(t, func(c *entra.Config) {
+		c.CallbackBase = func(context.Context, *entra.Connection) (string, error) {
+			return "https://login.contoso.example/sso", nil
+		}
+	})
+	s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.UseCustomDomain = true })
+	d := s.begin(t, entra.BeginOptions{})
+	require.Contains(t, d.URL, "login.contoso.example")
+	_, err := s.Finish(t.Context(), answer(t, d, d.Cookie))
+	require.NoError(t, err)
+
+	d = s.begin(t, entra.BeginOptions{})
+	s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.UseCustomDomain = false })
+	_, err = s.Finish(t.Context(), answer(t, d, d.Cookie))
+	requireKind(t, entra.KindFlow, err)
+	require.Equal(t, 1, s.door.finished)
+}
+
 func TestBeginWhereOff(t *testing.T) {
 	s := newStage(t)
 	_, err := s.Begin(t.Context(), "conn_contoso", entra.BeginOptions{Application: "another"})

@@ -2,7 +2,6 @@ package entra_test
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -16,8 +15,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
 	"github.com/tenantdoor/tenantdoor/entra/memory"
-	"github.com/tenantdoor/tenantdoor/oauth2"
-	"github.com/tenantdoor/tenantdoor/provisioning"
+	entraoauth2 "github.com/tenantdoor/tenantdoor/oauth2"
 	"github.com/tenantdoor/tenantdoor/wsfed"
 )
 
@@ -30,7 +28,6 @@ type house struct {
 	registrar   *entra.Registrar
 	clock       *clock
 	log         *syncBuffer
-	audits      *[]provisioning.Audit
 	config      entra.Config
 }
 
@@ -46,7 +43,7 @@ const (
 func newHouse(t *testing.T, change ...func(*entra.Config)) *house {
 	t.Helper()
 	// The clock stands at the present, so that certificates made at run time are valid; tests move it.
-	h := &house{clock: &clock{t: time.Now().Truncate(time.Second)}, connections: memory.NewConnections(), users: memory.NewUsers(), log: &syncBuffer{}, audits: new([]provisioning.Audit)}
+	h := &house{clock: &clock{t: time.Now().Truncate(time.Second)}, connections: memory.NewConnections(), users: memory.NewUsers(), log: &syncBuffer{}}
 	var err error
 	h.fake, err = entratest.Start(&entratest.Options{Now: h.clock.Now})
 	require.NoError(t, err)
@@ -55,10 +52,9 @@ func newHouse(t *testing.T, change ...func(*entra.Config)) *house {
 	h.registrar, err = entra.NewRegistrar(entra.RegistrarConfig{Store: h.connections, Clouds: []cloud.Cloud{h.fake.Cloud()}, HTTPClient: h.fake.Client(), Now: h.clock.Now})
 	require.NoError(t, err)
 	h.config = entra.Config{
-		BaseURL: "http://localhost:8080/sso", Connections: h.connections, Protocols: []entra.Protocol{oauth2.Protocol{}, wsfed.Protocol{}},
+		BaseURL: "http://localhost:8080/sso", Connections: h.connections, Protocols: []entra.Protocol{entraoauth2.Protocol{}, wsfed.Protocol{}},
 		Keys: newKeyring(t), Replay: memory.NewReplay(), Users: h.users, Clouds: []cloud.Cloud{h.fake.Cloud()}, HTTPClient: h.fake.Client(), Now: h.clock.Now,
 		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Audit:    func(_ context.Context, a provisioning.Audit) { *h.audits = append(*h.audits, a) },
 		OnSignIn: func(http.ResponseWriter, *http.Request, *entra.SignIn) {},
 	}
 	for _, f := range change {

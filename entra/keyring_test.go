@@ -60,7 +60,7 @@ func TestKeyringRefuses(t *testing.T) {
 		_, err := k.Open(t.Context(), altered, []byte("about"))
 		require.Error(t, err, "byte %d", i)
 	}
-	for n := range len(sealed) {
+	for n := range sealed {
 		_, err := k.Open(t.Context(), sealed[:n], []byte("about"))
 		require.Error(t, err, "cut to %d bytes", n)
 	}

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -75,9 +77,7 @@ func (g *gullible) Finish(_ context.Context, q entra.FinishRequest) (*claims.Ide
 		return nil, nil, errors.New("the driver's state got lost")
 	}
 	p := map[string]any{"iss": "https://login.example/" + contosoTenant + "/v2.0", "sub": "pairwise", "tid": contosoTenant, "oid": annObject, "name": "Ann", "email": "ann@contoso.com", "acct": 0}
-	for k, v := range g.payload {
-		p[k] = v
-	}
+	maps.Copy(p, g.payload)
 	b, err := json.Marshal(p)
 	if err != nil {
 		return nil, nil, err
@@ -109,10 +109,8 @@ func (s *shelf) HomeRealm(_ context.Context, domain string) (string, bool, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, c := range s.byID {
-		for _, d := range c.ProvenDomains() {
-			if d == domain {
-				return id, true, nil
-			}
+		if slices.Contains(c.ProvenDomains(), domain) {
+			return id, true, nil
 		}
 	}
 	return "", false, nil

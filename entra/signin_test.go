@@ -334,6 +334,34 @@ func TestNOAuth(t *testing.T) {
 	}
 }
 
+// Linking needs the environment's proof of the domain. Entra's own word routes people, but an unmanaged tenant can come to hold a domain by
+// somebody's email sign-up, so it links nobody.
+func TestEntrasProofLinksNobody(t *testing.T) {
+	for by, links := range map[string]bool{entra.ProofByEnvironment: true, entra.ProofByAuthority: true, entra.ProofByEntra: false} {
+		h := newHouse(t)
+		bob, err := h.users.Create(t.Context(), provisioning.Change{Profile: &provisioning.Profile{Email: entratest.Bob, EmailVerified: true}})
+		require.NoError(t, err)
+		c, err := h.connections.Connection(t.Context(), fabrikamWSFed)
+		require.NoError(t, err)
+		c = c.Clone()
+		c.TrustEmails, c.DomainProofs[0].By = true, by
+		_, err = h.connections.Put(t.Context(), c)
+		require.NoError(t, err)
+
+		in, err := h.signIn(t, fabrikamWSFed, entratest.Bob)
+		if links {
+			require.NoError(t, err, by)
+			require.Equal(t, bob.ID, in.User.ID)
+			continue
+		}
+		requireKind(t, entra.KindVerify, err)
+		after, err := h.users.UsersByEmail(t.Context(), provisioning.Fold(entratest.Bob))
+		require.NoError(t, err)
+		require.Len(t, after, 1)
+		require.Empty(t, after[0].Keys)
+	}
+}
+
 // Secrets, codes, tokens, assertions and cookies appear in no log and no error text, whatever happens (attack 41).
 func TestNothingSecretInLogs(t *testing.T) {
 	h := newHouse(t)
