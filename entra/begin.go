@@ -15,7 +15,7 @@ import (
 // BeginOptions of one sign-in. Application and organization come from the host's code, never from a query.
 type BeginOptions struct {
 	Application  string // decides, with the organization, whether the connection is on
-	Organization string // "" at home realm discovery is the connection's own
+	Organization string // home realm discovery leads to the connection's own, whatever is named
 	ReturnTo     string // where the host sends the person in the end; relative, or allowed by Config.ReturnURLs
 	Data         []byte // the host's own, back in SignIn.Data; at most 1024 bytes when the flow is a cookie
 	// Hints are the values that a connection's upstream parameters may name by alias: login_hint, prompt, domain_hint and whatever

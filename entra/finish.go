@@ -129,9 +129,10 @@ func (s *Service) verify(ctx context.Context, driver Driver, t Target, f *flow, 
 	return id, token, err
 }
 
-// organization is where the person lands: the one named at the begin; by home realm discovery the connection's own.
+// organization is where the person lands. Home realm discovery goes before any choice of an organization: an organization's own
+// connection leads to that one.
 func (f *flow) organization(c *Connection) string {
-	if f.Organization == "" && f.ByHomeRealm {
+	if f.ByHomeRealm && c.OrganizationID != "" {
 		return c.OrganizationID
 	}
 	return f.Organization

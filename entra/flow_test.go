@@ -106,6 +106,30 @@ func TestTossedCookies(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// However many are tossed, few are opened: a sealer may be a KMS that costs money.
+func TestTossedCookiesAreBounded(t *testing.T) {
+	meter := &meteredSealer{Sealer: newKeyring(t)}
+	s := newStage(t, func(c *entra.Config) { c.Keys = meter })
+	d := s.begin(t, entra.BeginOptions{})
+	var tossed []*http.Cookie
+	for range 50 {
+		tossed = append(tossed, &http.Cookie{Name: d.Cookie.Name, Value: "dG9zc2Vk"})
+	}
+	_, err := s.Finish(t.Context(), answer(t, d, tossed...))
+	requireKind(t, entra.KindFlow, err)
+	require.LessOrEqual(t, meter.opened, 5)
+}
+
+type meteredSealer struct {
+	entra.Sealer
+	opened int
+}
+
+func (m *meteredSealer) Open(ctx context.Context, sealed, about []byte) ([]byte, error) {
+	m.opened++
+	return m.Sealer.Open(ctx, sealed, about)
+}
+
 func TestStateMissing(t *testing.T) {
 	s := newStage(t)
 	d := s.begin(t, entra.BeginOptions{})

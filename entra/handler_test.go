@@ -187,6 +187,8 @@ func TestRequestsThatAreNotAnswers(t *testing.T) {
 	json := httptest.NewRequest(http.MethodPost, "https://auth.example.com/sso/callback/oauth2", strings.NewReader(`{"state":"x"}`))
 	json.Header.Set("Content-Type", "application/json")
 	query := httptest.NewRequest(http.MethodGet, "https://auth.example.com/sso/callback/oauth2?state="+strings.Repeat("x", 20<<10), nil)
+	_, err := entra.ReadArrival(post("https://auth.example.com/sso/callback/oauth2", url.Values{"state": {strings.Repeat("x", 600<<10)}}))
+	require.ErrorContains(t, err, "too large")
 	for _, r := range []*http.Request{large, json, query} {
 		require.Equal(t, http.StatusBadRequest, serve(s, r).StatusCode)
 	}
