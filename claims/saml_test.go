@@ -106,6 +106,7 @@ func TestFromVerifiedSAMLRefuses(t *testing.T) {
 		"two objectidentifiers":  {assertion(attr(identityClaims+"objectidentifier", ann, other)), "several values"},
 		"two addresses":          {assertion(attr(soapClaims+"emailaddress", "a@x.example", "b@x.example")), "several values"},
 		"other case":             {assertion(attr(identityClaims+"ObjectIdentifier", other)), "only in case"},
+		"other case, alone":      {assertion(attr(soapClaims+"EmailAddress", "a@x.example")), "only in case"},
 		"other case, custom":     {assertion(attr("urn:a", "x"), attr("urn:A", "y")), "only in case"},
 		"long s":                 {assertion(attr(soapClaims+"ſurname", "x")), "ASCII"},
 		"no name":                {assertion(attr("", "x")), "ASCII"},

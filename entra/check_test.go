@@ -259,6 +259,15 @@ func TestCheckFindsAllAtOnce(t *testing.T) {
 	assert.NotContains(t, err.Error(), clientID)
 }
 
+func TestCheckSaysWhatToDoInsteadOfCommon(t *testing.T) {
+	for _, word := range []string{"common", "ORGANIZATIONS", "consumers"} {
+		found := sound(func(c *entra.Connection) { c.EntraDomain = word }).Check()
+		require.Len(t, found, 1)
+		assert.Contains(t, found[0].Problem, "many tenants")
+		assert.Contains(t, found[0].Fix, "allowed_tenants")
+	}
+}
+
 func TestReservedNames(t *testing.T) {
 	for name := range strings.FieldsSeq(`client_id client_secret redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method
 		code_verifier client_assertion client_assertion_type grant_type resource registration authorization_details id_token_hint post_logout_redirect_uri
