@@ -99,7 +99,7 @@ func asError(err error) *Error {
 	var provider *ProviderError
 	if errors.As(err, &provider) {
 		e = NewError(KindProvider, err)
-		e.Public, e.Mender, e.Retry = provider.Public(), provider.Mender, provider.Retry
+		e.Public, e.Mender, e.Retry = provider.Public(), provider.Mender, provider.Retry || provider.SignInAgain()
 		if provider.Claims != "" {
 			e.Again = &BeginOptions{Claims: provider.Claims}
 		}
