@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -30,6 +31,26 @@ func TestIdleAuthorities(t *testing.T) {
 		_, found := m.entries[authority{tenant: tenant}]
 		require.Equal(t, stays, found, tenant)
 	}
+}
+
+// TestRefreshedMeanwhile: who found a key missing, and finds that others have refreshed in the meantime without it, still causes the fetch that
+// finds it; and no second one.
+func TestRefreshedMeanwhile(t *testing.T) {
+	old, refreshed, newest := &snapshot{}, &snapshot{}, &snapshot{keys: keys{"two": {{}}}}
+	answers := map[*snapshot]*snapshot{old: refreshed, refreshed: newest}
+	asked := 0
+	s := signature{kid: "two", found: old, renew: func(_ context.Context, seen *snapshot) (*snapshot, error) {
+		asked++
+		return answers[seen], nil
+	}}
+	found, err := s.candidates(t.Context())
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, 2, asked)
+
+	s = signature{kid: "three", found: old, renew: func(_ context.Context, seen *snapshot) (*snapshot, error) { return seen, nil }}
+	_, err = s.candidates(t.Context())
+	require.Error(t, err)
 }
 
 func TestState(t *testing.T) {

@@ -345,20 +345,24 @@ func TestForeignDocuments(t *testing.T) {
 		client func(*oauth2.Config)
 		with   func(f *fake) members
 	}{
-		"another tenant's issuer":        {at(contoso), func(f *fake) members { return members{"issuer": f.URL + "/" + fabrikam + "/v2.0"} }},
-		"the template at a tenant":       {at(contoso), func(f *fake) members { return members{"issuer": f.URL + "/{tenantid}/v2.0"} }},
-		"a tenant at organizations":      {anyTenant, func(f *fake) members { return members{"issuer": f.URL + "/" + contoso + "/v2.0"} }},
-		"the template at a domain":       {at("contoso.test"), func(f *fake) members { return members{"issuer": f.URL + "/{tenantid}/v2.0"} }},
-		"no GUID at a domain":            {at("contoso.test"), func(f *fake) members { return members{"issuer": f.URL + "/contoso.test/v2.0"} }},
-		"a work tenant at consumers":     {at("consumers"), func(f *fake) members { return members{"issuer": f.URL + "/" + contoso + "/v2.0"} }},
-		"an issuer elsewhere":            {at(contoso), func(*fake) members { return members{"issuer": evil + "/" + contoso + "/v2.0"} }},
-		"a template elsewhere":           {anyTenant, func(*fake) members { return members{"issuer": evil + "/{tenantid}/v2.0"} }},
-		"a v1.0 issuer":                  {at(contoso), func(*fake) members { return members{"issuer": "https://sts.windows.net/" + contoso + "/"} }},
-		"no issuer":                      {at(contoso), func(*fake) members { return members{"issuer": nil} }},
-		"an issuer with a suffix":        {at(contoso), func(f *fake) members { return members{"issuer": f.URL + "/" + contoso + "/v2.0/"} }},
-		"another cloud":                  {at(contoso), func(*fake) members { return members{"cloud_instance_name": "login.other"} }},
-		"keys elsewhere":                 {at(contoso), func(*fake) members { return members{"jwks_uri": evil + "/keys"} }},
-		"keys on another port":           {at(contoso), func(*fake) members { return members{"jwks_uri": "http://127.0.0.1:1/keys"} }},
+		"another tenant's issuer":    {at(contoso), func(f *fake) members { return members{"issuer": f.URL + "/" + fabrikam + "/v2.0"} }},
+		"the template at a tenant":   {at(contoso), func(f *fake) members { return members{"issuer": f.URL + "/{tenantid}/v2.0"} }},
+		"a tenant at organizations":  {anyTenant, func(f *fake) members { return members{"issuer": f.URL + "/" + contoso + "/v2.0"} }},
+		"the template at a domain":   {at("contoso.test"), func(f *fake) members { return members{"issuer": f.URL + "/{tenantid}/v2.0"} }},
+		"no GUID at a domain":        {at("contoso.test"), func(f *fake) members { return members{"issuer": f.URL + "/contoso.test/v2.0"} }},
+		"a work tenant at consumers": {at("consumers"), func(f *fake) members { return members{"issuer": f.URL + "/" + contoso + "/v2.0"} }},
+		"an issuer elsewhere":        {at(contoso), func(*fake) members { return members{"issuer": evil + "/" + contoso + "/v2.0"} }},
+		"a template elsewhere":       {anyTenant, func(*fake) members { return members{"issuer": evil + "/{tenantid}/v2.0"} }},
+		"a v1.0 issuer":              {at(contoso), func(*fake) members { return members{"issuer": "https://sts.windows.net/" + contoso + "/"} }},
+		"no issuer":                  {at(contoso), func(*fake) members { return members{"issuer": nil} }},
+		"an issuer with a suffix":    {at(contoso), func(f *fake) members { return members{"issuer": f.URL + "/" + contoso + "/v2.0/"} }},
+		"another cloud":              {at(contoso), func(*fake) members { return members{"cloud_instance_name": "login.other"} }},
+		"keys elsewhere":             {at(contoso), func(*fake) members { return members{"jwks_uri": evil + "/keys"} }},
+		"keys on another port":       {at(contoso), func(*fake) members { return members{"jwks_uri": "http://127.0.0.1:1/keys"} }},
+		"keys by another scheme": {at(contoso), func(f *fake) members {
+			return members{"jwks_uri": strings.Replace(f.URL, "http", "https", 1) + "/keys"}
+		}},
+		"a GUID in upper case":           {at("contoso.test"), func(f *fake) members { return members{"issuer": f.URL + "/" + strings.ToUpper(contoso) + "/v2.0"} }},
 		"keys by ftp":                    {at(contoso), func(f *fake) members { return members{"jwks_uri": strings.Replace(f.URL, "http", "ftp", 1) + "/keys"} }},
 		"keys with user info":            {at(contoso), func(f *fake) members { return members{"jwks_uri": strings.Replace(f.URL, "//", "//a@", 1) + "/keys"} }},
 		"keys of a host with ours in it": {at(contoso), func(f *fake) members { return members{"jwks_uri": f.URL + ".evil.example/keys"} }},
@@ -388,20 +392,22 @@ func TestForeignDocuments(t *testing.T) {
 
 func TestForeignKeySets(t *testing.T) {
 	for name, change := range map[string]func(f *fake){
-		"no keys":                 func(f *fake) { f.keys = []map[string]any{} },
-		"only encryption keys":    func(f *fake) { f.keys[0]["use"] = "enc" },
-		"only elliptic keys":      func(f *fake) { f.keys[0]["kty"] = "EC" },
-		"only symmetric keys":     func(f *fake) { f.keys[0] = map[string]any{"kty": "oct", "kid": "one", "k": "c2VjcmV0"} },
-		"only keys without kid":   func(f *fake) { delete(f.keys[0], "kid") },
-		"a look-alike":            func(f *fake) { f.keys[0]["Issuer"] = "x" },
-		"a look-alike letter":     func(f *fake) { f.keys[0]["i\u017f\u017fuer"] = "x" },
-		"an issuer of two":        func(f *fake) { f.keys[0]["issuer"] = []string{"a", "b"} },
-		"a weak key":              func(f *fake) { f.keys[0]["n"] = "zq-qwQ" },
-		"no modulus":              func(f *fake) { delete(f.keys[0], "n") },
-		"a modulus in padding":    func(f *fake) { f.keys[0]["n"] = f.keys[0]["n"].(string) + "=" },
-		"exponent one":            func(f *fake) { f.keys[0]["e"] = "AQ" },
-		"an even exponent":        func(f *fake) { f.keys[0]["e"] = "AQAA" },
-		"an exponent far too big": func(f *fake) { f.keys[0]["e"] = "AQAAAAAAAAAB" },
+		"no keys":               func(f *fake) { f.keys = []map[string]any{} },
+		"only encryption keys":  func(f *fake) { f.keys[0]["use"] = "enc" },
+		"only elliptic keys":    func(f *fake) { f.keys[0]["kty"] = "EC" },
+		"only symmetric keys":   func(f *fake) { f.keys[0] = map[string]any{"kty": "oct", "kid": "one", "k": "c2VjcmV0"} },
+		"only keys without kid": func(f *fake) { delete(f.keys[0], "kid") },
+		"a look-alike":          func(f *fake) { f.keys[0]["Issuer"] = "x" },
+		"a look-alike letter":   func(f *fake) { f.keys[0]["i\u017f\u017fuer"] = "x" },
+		"an issuer of two":      func(f *fake) { f.keys[0]["issuer"] = []string{"a", "b"} },
+		"a weak key":            func(f *fake) { f.keys[0]["n"] = "zq-qwQ" },
+		"no modulus":            func(f *fake) { delete(f.keys[0], "n") },
+		"a modulus in padding":  func(f *fake) { f.keys[0]["n"] = f.keys[0]["n"].(string) + "=" },
+		"exponent one":          func(f *fake) { f.keys[0]["e"] = "AQ" },
+		"an even exponent":      func(f *fake) { f.keys[0]["e"] = "AQAA" },
+		"a look-alike alone":    func(f *fake) { f.keys[0]["Issuer"] = f.keys[0]["issuer"]; delete(f.keys[0], "issuer") },
+		"an exponent past 64 bits, whose end is a good one": func(f *fake) { f.keys[0]["e"] = "AQAAAAAAAQAB" },
+		"an exponent far too big":                           func(f *fake) { f.keys[0]["e"] = "AQAAAAAAAAAB" },
 		"thousands of keys": func(f *fake) {
 			for range 1000 {
 				f.keys = append(f.keys, map[string]any{"kty": "EC"})
@@ -411,6 +417,39 @@ func TestForeignKeySets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			change(f)
+			var refused *oauth2.MetadataError
+			require.ErrorAs(t, f.verifies(f.client(t)), &refused)
+			require.Equal(t, "key set", refused.Document)
+		})
+	}
+}
+
+// TestAmbiguousKeySets: a set that can be read in two ways is no set.
+func TestAmbiguousKeySets(t *testing.T) {
+	f := newFake(t)
+	set := text(map[string]any{"keys": f.keys})
+	for name, body := range map[string]string{
+		"keys twice":     strings.Replace(set, "{", `{"keys":[],`, 1),
+		"Keys and keys":  strings.Replace(set, "{", `{"Keys":[],`, 1),
+		"Keys alone":     strings.Replace(set, `"keys"`, `"Keys"`, 1),
+		"issuer twice":   strings.Replace(set, `"issuer"`, `"issuer":"x","issuer"`, 1),
+		"more after it":  set + "{}",
+		"not an object":  "[" + set + "]",
+		"not JSON":       "<html>",
+		"nothing":        "",
+		"a text for one": `{"keys":["x"]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.set(func() {
+				f.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+					if !strings.HasSuffix(r.URL.Path, "/keys") {
+						return false
+					}
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = w.Write([]byte(body))
+					return true
+				}
+			})
 			var refused *oauth2.MetadataError
 			require.ErrorAs(t, f.verifies(f.client(t)), &refused)
 			require.Equal(t, "key set", refused.Document)
