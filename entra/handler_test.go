@@ -92,7 +92,7 @@ func TestQueryCannotChoose(t *testing.T) {
 
 // A reserved parameter is refused although a store may hold one (attack 21).
 func TestReservedUpstreamParameters(t *testing.T) {
-	for _, name := range []string{"redirect_uri", "STATE", "Request_URI", "claims", "", " state", "wctx", "WReply", "wreqptr", "code_challenge"} {
+	for _, name := range []string{"redirect_uri", "STATE", "ſtate", "Request_URI", "claims", "", " state", "wctx", "WReply", "wreqptr", "code_challenge"} {
 		s := newStage(t)
 		s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.UpstreamParams = map[string]entra.UpstreamParam{name: {Value: "x"}} })
 		_, err := s.Begin(t.Context(), "conn_contoso", entra.BeginOptions{Application: "app"})

@@ -135,7 +135,7 @@ func (r *Registrar) Save(ctx context.Context, by Actor, c *Connection) (*Connect
 		next.DomainProofs = nil
 		if next.TrustEmails && before.TrustEmails {
 			next.TrustEmails = false
-			found = append(found, Finding{ConnectionID: next.ID, Field: "trust_emails", Problem: "tenant, cloud or client changed, so trust in its addresses was switched off", Fix: "switch it on again after checking the new tenant", Mender: aadsts.MenderHost, Severity: SeverityWarning})
+			found = append(found, Finding{ConnectionID: next.ID, Field: "is_trust_emails_enabled", Problem: "tenant, cloud or client changed, so trust in its addresses was switched off", Fix: "switch it on again after checking the new tenant", Mender: aadsts.MenderHost, Severity: SeverityWarning})
 		}
 	}
 	if err := r.prove(ctx, by, next); err != nil {
@@ -184,12 +184,14 @@ func allowed(by Actor, before, next *Connection) error {
 		return refuse("organization_id")
 	case next.Cloud != was.Cloud:
 		return refuse("cloud")
-	case next.MetadataURL != was.MetadataURL || next.Issuer != was.Issuer || next.SubjectClaim != was.SubjectClaim:
+	case next.MetadataURL != was.MetadataURL || next.Issuer != was.Issuer || next.SubjectClaim != was.SubjectClaim || next.InsecureMutableSubject && !was.InsecureMutableSubject:
 		return refuse("metadata_url, issuer and subject_claim")
 	case next.TrustEmails && !was.TrustEmails:
-		return refuse("trust_emails")
+		return refuse("is_trust_emails_enabled")
 	case next.AnyTenant && !was.AnyTenant:
-		return refuse("any_tenant")
+		return refuse("is_any_tenant_allowed")
+	case next.AllowMailProviders && !was.AllowMailProviders:
+		return refuse("is_mail_provider_domain_allowed")
 	case next.UseCustomDomain != was.UseCustomDomain:
 		return refuse("is_use_custom_domain")
 	case next.AllApplications != was.AllApplications || !slices.Equal(next.EnabledApplications, was.EnabledApplications) || !slices.Equal(next.Organizations, was.Organizations):
@@ -252,9 +254,9 @@ func (r *Registrar) audit(ctx context.Context, by Actor, before, after *Connecti
 		a = &Connection{}
 	}
 	for field, changed := range map[string]bool{
-		"trust_emails":       b.TrustEmails != a.TrustEmails,
-		"tenant_id":          b.TenantID != a.TenantID || b.EntraDomain != a.EntraDomain || b.UseCommonEndpoint != a.UseCommonEndpoint || b.AnyTenant != a.AnyTenant,
-		"home_realm_domains": !slices.Equal(b.ProvenDomains(), a.ProvenDomains()),
+		"is_trust_emails_enabled": b.TrustEmails != a.TrustEmails,
+		"tenant_id":               b.TenantID != a.TenantID || b.EntraDomain != a.EntraDomain || b.UseCommonEndpoint != a.UseCommonEndpoint || b.AnyTenant != a.AnyTenant,
+		"home_realm_domains":      !slices.Equal(b.ProvenDomains(), a.ProvenDomains()),
 	} {
 		if changed {
 			ch.HighRisk = append(ch.HighRisk, field)

@@ -6,7 +6,10 @@ import "strings"
 // written (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636, RFC 7521, RFC 9101; WS-Federation 1.2 section 13). The Service asks before it begins,
 // and each driver once more about the address it has made.
 func Reserved(name string) bool {
-	lower := strings.ToLower(strings.TrimSpace(name))
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return true // a reader that folds letters could take it for one that is
+	}
+	lower := strings.ToLower(name)
 	if lower == "" || reserved[lower] {
 		return true
 	}
