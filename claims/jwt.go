@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 // consumers is the tenant of personal Microsoft accounts.
@@ -19,13 +21,13 @@ const consumers = "9188040d-6c67-4c5b-b112-36a304b66dad"
 // them only in case is refused even where the right one is missing: a reader that ignores case would take it.
 // Names and meanings: https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference and
 // https://learn.microsoft.com/entra/identity-platform/optional-claims-reference.
-var read = []string{
+var read = strictjson.NamesOf(
 	"iss", "sub", "aud", "exp", "nbf", "iat", "azp", "nonce", "ver", "idtyp", "act",
 	"tid", "oid", "sid", "login_hint", "acct", "idp", "auth_time", "acr", "acrs", "amr",
 	"email", "xms_edov", "verified_primary_email", "preferred_username", "upn",
 	"name", "given_name", "family_name", "picture",
 	"groups", "hasgroups", "_claim_names", "_claim_sources", "roles", "wids",
-}
+)
 
 // FromVerifiedJWT reads the payload of an Entra ID token. The caller has verified its signature, issuer, audience, times
 // and nonce; payload is exactly the bytes that were signed.
@@ -34,14 +36,9 @@ var read = []string{
 // Entra documents, when iss or sub is missing, or when tid and oid are not both lower-case GUIDs: together they are the
 // key of the person. Without scope profile Entra leaves oid out.
 func FromVerifiedJWT(payload []byte) (*Identity, error) {
-	raw, err := ParseObject(payload)
+	raw, err := parse(payload, read)
 	if err != nil {
 		return nil, err
-	}
-	for name := range raw {
-		if folded := strings.ToLower(name); folded != name && slices.Contains(read, folded) {
-			return nil, fmt.Errorf("claims: member %q differs from %q only in case", name, folded)
-		}
 	}
 	r := &reader{raw: raw}
 	id := &Identity{

@@ -44,6 +44,7 @@ type Connection struct {
 	ClientID         string            // application (client) id, a GUID
 	ClientSecret     credential.Secret // the secret's value
 	NextClientSecret credential.Secret // second slot, for rotation
+	OwnSigningKeys   bool              // the app registration has signing keys of its own (claims mapping): they are asked for by client id
 
 	Realm                  string // WS-Federation: wtrealm and audience; "" is spn:{client_id}
 	MetadataURL            string // WS-Federation with AD FS: its federation metadata; "": Entra, derived from cloud and tenant

@@ -65,6 +65,7 @@ var (
 		{"is_mail_provider_domain_allowed", func(c *Connection) any { return &c.AllowMailProviders }},
 		{"home_realm_domain_proofs", func(c *Connection) any { return &c.DomainProofs }},
 		{"cloud", func(c *Connection) any { return &c.Cloud }},
+		{"has_own_signing_keys", func(c *Connection) any { return &c.OwnSigningKeys }},
 		{"scopes", func(c *Connection) any { return &c.Scopes }},
 		{"response_mode", func(c *Connection) any { return &c.ResponseMode }},
 		{"realm", func(c *Connection) any { return &c.Realm }},

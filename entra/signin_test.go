@@ -98,6 +98,16 @@ func TestSamePersonSameKey(t *testing.T) {
 	}
 }
 
+// An application with claims mapping signs with keys that no tenant publishes.
+func TestOwnSigningKeys(t *testing.T) {
+	h := newHouse(t)
+	h.edit(t, contosoOAuth2, func(c *entra.Connection) { c.ClientID = entratest.ContosoOwnKeyApp })
+	_, err := h.signIn(t, contosoOAuth2, entratest.Ann)
+	requireKind(t, entra.KindToken, err)
+	h.edit(t, contosoOAuth2, func(c *entra.Connection) { c.OwnSigningKeys = true })
+	h.mustSignIn(t, contosoOAuth2, entratest.Ann)
+}
+
 // A connection that changes from WS-Federation to OAuth 2.0 keeps its users.
 func TestStrategyChangeKeepsUsers(t *testing.T) {
 	h := newHouse(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
+	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 // The tenant-independent authorities, https://learn.microsoft.com/entra/identity-platform/v2-protocols#endpoints.
@@ -69,13 +70,13 @@ type document struct {
 	shared                                 bool
 }
 
-var documentNames = names("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint",
+var documentNames = strictjson.NamesOf("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint",
 	"cloud_instance_name", "authorization_response_iss_parameter_supported")
 
 // parseDocument reads the authority's discovery document and refuses one that speaks for another issuer, or points elsewhere than
 // to the authority's own host.
 func (a authority) parseDocument(data []byte) (*document, error) {
-	if err := strictObject(data, documentNames); err != nil {
+	if err := strictjson.Check(data, documentNames); err != nil {
 		return nil, err
 	}
 	var raw struct {

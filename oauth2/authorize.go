@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 const (
@@ -174,7 +175,7 @@ func claimsRequest(request string, fresh bool) (string, error) {
 	if request == "" {
 		request = "{}"
 	}
-	if err := strictObject([]byte(request), names("id_token", "access_token", "userinfo")); err != nil {
+	if err := strictjson.Check([]byte(request), strictjson.NamesOf("id_token", "access_token", "userinfo")); err != nil {
 		return "", fmt.Errorf("claims request: %w", err)
 	}
 	if !fresh {

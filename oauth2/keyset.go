@@ -13,6 +13,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	jose "github.com/go-jose/go-jose/v4"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 const (
@@ -34,14 +35,14 @@ type key struct {
 type keys map[string][]key
 
 var (
-	keySetNames = names("keys")
-	keyNames    = names("kty", "use", "kid", "n", "e", "issuer", "cloud_instance_name")
+	keySetNames = strictjson.NamesOf("keys")
+	keyNames    = strictjson.NamesOf("kty", "use", "kid", "n", "e", "issuer", "cloud_instance_name")
 )
 
 // parseKeys reads a JWKS. Keys of other types or uses, and weak ones, are passed over, as RFC 7517, section 5, asks; one that can be
 // read in two ways fails the whole set.
 func parseKeys(data []byte) (keys, error) {
-	if err := strictObject(data, keySetNames); err != nil {
+	if err := strictjson.Check(data, keySetNames); err != nil {
 		return nil, err
 	}
 	var raw struct {
@@ -71,7 +72,7 @@ func parseKeys(data []byte) (keys, error) {
 
 // parseKey returns a key without its public half where it is not one that signs ID tokens.
 func parseKey(data []byte) (kid string, k key, err error) {
-	if err := strictObject(data, keyNames); err != nil {
+	if err := strictjson.Check(data, keyNames); err != nil {
 		return "", key{}, err
 	}
 	var raw struct {

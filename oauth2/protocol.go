@@ -145,7 +145,7 @@ func (d *driver) client(t entra.Target) (*Client, error) {
 	c := Config{
 		Cloud: t.Cloud, Tenant: t.Connection.Tenant(),
 		ClientID: t.Connection.ClientID, Credential: t.Credential, RedirectURL: t.CallbackURL,
-		Scopes: graphScopes(t), ResponseMode: t.Connection.ResponseMode,
+		Scopes: graphScopes(t), ResponseMode: t.Connection.ResponseMode, AppKeys: t.Connection.OwnSigningKeys,
 		Metadata: d.metadata, Tokens: d.env.Tokens, HTTPClient: d.env.HTTPClient, Now: d.env.Now,
 	}
 	if t.Connection.UseCommonEndpoint {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 // maxToken bounds an ID token, in bytes. With 200 groups Entra's have about 12 KB.
@@ -46,9 +48,9 @@ type idClaims struct {
 }
 
 var (
-	claimNames = names("iss", "sub", "tid", "oid", "aud", "azp", "exp", "nbf", "iat", "auth_time", "nonce", "ver", "idtyp",
+	claimNames = strictjson.NamesOf("iss", "sub", "tid", "oid", "aud", "azp", "exp", "nbf", "iat", "auth_time", "nonce", "ver", "idtyp",
 		"act", "actor", "actort", "at_hash", "c_hash", "_claim_names", "_claim_sources")
-	headerNames = names("alg", "kid", "typ", "crit")
+	headerNames = strictjson.NamesOf("alg", "kid", "typ", "crit")
 )
 
 // parseToken reads a token without believing any of it. A token that could be read in two ways is refused here, before it can cause
@@ -73,7 +75,7 @@ func parseToken(raw string, algorithms []string) (*idToken, error) {
 		return nil, refuse(CheckForm, "not a signed JWT")
 	}
 	t := &idToken{raw: raw, kid: header.KeyID, parsed: parsed, payload: parsed.UnsafePayloadWithoutVerification()}
-	if err := strictObject(t.payload, claimNames); err != nil {
+	if err := strictjson.Check(t.payload, claimNames); err != nil {
 		return nil, refuse(CheckForm, "claims: "+err.Error())
 	}
 	if err := json.Unmarshal(t.payload, &t.claims); err != nil {
@@ -95,7 +97,7 @@ func parseHeader(raw string) (header, error) {
 	if err != nil {
 		return header{}, refuse(CheckForm, "the header is not base64url")
 	}
-	if err := strictObject(data, headerNames); err != nil {
+	if err := strictjson.Check(data, headerNames); err != nil {
 		return header{}, refuse(CheckForm, "header: "+err.Error())
 	}
 	var h header

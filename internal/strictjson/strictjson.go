@@ -1,4 +1,6 @@
-package oauth2
+// Package strictjson refuses JSON that two readers could understand differently. It stands before everything in JSON that the library
+// verifies or believes: tokens, discovery documents, key sets.
+package strictjson
 
 import (
 	"encoding/json"
@@ -10,28 +12,29 @@ import (
 // maxDepth bounds nesting; Entra's documents and tokens nest three deep.
 const maxDepth = 16
 
-// The reasons why strictObject refuses. None repeats what it read.
+// The reasons why Check refuses.
 var (
-	errNotJSON   = errors.New("not one JSON object in UTF-8")
-	errTooDeep   = errors.New("nested too deep")
-	errName      = errors.New("a member's name is empty or not printable ASCII")
-	errDuplicate = errors.New("two members with the same name, or with names that differ only in case")
+	errNotJSON   = errors.New("not JSON in UTF-8")
+	errNotObject = errors.New("not an object")
+	errTooDeep   = errors.New("nested deeper than 16 levels")
+	errName      = errors.New("a member's name is not printable ASCII, or is empty")
+	errDuplicate = errors.New("a member is given twice, perhaps in another case")
 	errLookAlike = errors.New("a member's name differs from a known one only in case")
 )
 
-// strictObject accepts data if it is one JSON object that every reader understands alike. RFC 8259, section 4, leaves open which of
+// Check accepts data if it is one JSON object that every reader understands alike. RFC 8259, section 4, leaves open which of
 // two members with one name counts, and encoding/json takes "SUB" and "\u017fub" (with the long s) for "sub", so that what one
 // reader checks another might not use. Refused are, at any depth, names that are not printable ASCII and names that differ only in
 // case; at the top, a name that differs only in case from one in known.
 //
-// It is what claims.ParseObject does, without making values of what it reads: it stands before every verification.
-func strictObject(data []byte, known map[string]bool) error {
+// No error repeats what was read. Bounding the size is the caller's business.
+func Check(data []byte, known Names) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return errNotJSON
 	}
 	w := walker{data: data, known: known}
 	if w.space(); w.data[w.i] != '{' {
-		return errNotJSON
+		return errNotObject
 	}
 	return w.value(0)
 }
@@ -40,7 +43,7 @@ func strictObject(data []byte, known map[string]bool) error {
 type walker struct {
 	data  []byte
 	i     int
-	known map[string]bool
+	known Names
 }
 
 func (w *walker) space() {
@@ -160,9 +163,12 @@ func (w *walker) name(depth int, seen map[string]bool) error {
 	return nil
 }
 
-// names makes the set of member names that a document is read by.
-func names(list ...string) map[string]bool {
-	set := make(map[string]bool, len(list))
+// Names is the set of member names that a document is read by.
+type Names map[string]bool
+
+// NamesOf makes a set.
+func NamesOf(list ...string) Names {
+	set := make(Names, len(list))
 	for _, n := range list {
 		set[n] = true
 	}
