@@ -326,6 +326,12 @@ func TestDecideSeveral(t *testing.T) {
 	imported.Keys = []provisioning.Key{provisioning.ImportKey("kinde", "42")}
 	held := with("a", pending(byAddress))
 	held.Keys = []provisioning.Key{{conn, tenant, oldOID}}
+	reassigned := with("a", pending(byObject))
+	reassigned.Keys = held.Keys
+	another := func(p *provisioning.Pending) { p.ConnectionID = elsewhere }
+	waitsForOther, waitsToo := local("a", true), local("a", true)
+	waitsForOther.Pending = []provisioning.Pending{pending(byAddress, func(p *provisioning.Pending) { p.ObjectID = oldOID })}
+	waitsToo.Pending = []provisioning.Pending{pending(byUPN)}
 	assigned := with("a", pending(byAddress))
 	assigned.Keys = elsewhereToo.Keys
 
@@ -349,6 +355,12 @@ func TestDecideSeveral(t *testing.T) {
 		"record of another connection":     {ann(), nil, []*provisioning.User{with("a", pending(byAddress, func(p *provisioning.Pending) { p.ConnectionID = elsewhere }))}, provisioning.ActionCreate, "new_person", ""},
 		"record of an emergency user":      {ann(), emergency, nil, provisioning.ActionRefuse, "emergency", "a"},
 		"record of a suspended user":       {ann(), suspended, nil, provisioning.ActionRefuse, "suspended", "a"},
+		"user name, another connection":    {ann(), nil, []*provisioning.User{with("a", pending(byUPN, another))}, provisioning.ActionCreate, "new_person", ""},
+		"object id, another connection":    {ann(), nil, []*provisioning.User{with("a", pending(byObject, another))}, provisioning.ActionCreate, "new_person", ""},
+		"an expired record and a good one": {ann(), nil, []*provisioning.User{with("a", pending(byAddress, expired), pending(byAddress))}, provisioning.ActionLink, "pending_address", "a"},
+		"object id, but a key here":        {ann(), reassigned, nil, provisioning.ActionRefuse, "identity_conflict", "a"},
+		"trust does not pass by a record":  {proven(ann()), nil, []*provisioning.User{waitsForOther}, provisioning.ActionRefuse, "identity_conflict", "a"},
+		"trust does not settle two":        {proven(ann()), nil, []*provisioning.User{waitsToo, with("b", pending(byAddress))}, provisioning.ActionRefuse, "ambiguous", ""},
 		"import key is no identity":        {ann(), nil, []*provisioning.User{imported}, provisioning.ActionLink, "pending_address", "a"},
 		"record of a user with a key here": {ann(), nil, []*provisioning.User{held}, provisioning.ActionRefuse, "identity_conflict", "a"},
 		"second connection by object id":   {ann(), elsewhereToo, nil, provisioning.ActionLink, "pending_object_id", "a"},
@@ -392,6 +404,19 @@ func TestDecideOtherTenantsAddress(t *testing.T) {
 		}
 		p := provisioning.Policy{ConnectionID: conn, CreateMissing: true, SingleTenant: c.pinned, Now: now}
 		require.Equal(t, c.want, provisioning.Decide(p, id, nil, []*provisioning.User{u}).Reason, "%+v", c)
+	}
+}
+
+// A token without an address matches no user without one.
+func TestDecideNoAddress(t *testing.T) {
+	id := ann()
+	id.Email = claims.Email{}
+	p := pinned()
+	p.TrustEmails, p.CreateMissing = true, true
+	for _, address := range []string{"", "not an address"} {
+		u := local("u", true)
+		u.Profile.Email = address
+		require.Equal(t, provisioning.ReasonNewPerson, provisioning.Decide(p, id, nil, []*provisioning.User{u}).Reason)
 	}
 }
 

@@ -73,6 +73,17 @@ func TestSyncProfile(t *testing.T) {
 			want: base, changed: []string{"email_verified"},
 		},
 		"missing proof lowers nothing": {old: base, want: base},
+		"no proof raises nothing": {
+			old: with(func(p *profile) { p.EmailVerified = false }), want: with(func(p *profile) { p.EmailVerified = false }),
+		},
+		"no address at all replaces none": {
+			old: with(func(p *profile) { p.EmailVerified = false }), want: with(func(p *profile) { p.EmailVerified = false }),
+			token: func(id *claims.Identity) { id.Email.Address = "evil@evil.example@contoso.com" },
+		},
+		"no address at all, and none before": {
+			old: with(func(p *profile) { p.Email, p.EmailVerified = "", false }), want: with(func(p *profile) { p.Email, p.EmailVerified = "", false }),
+			token: func(id *claims.Identity) { proven(id).Email.Address = "evil@evil.example@contoso.com" },
+		},
 		"first address": {
 			old:  with(func(p *profile) { p.Email, p.EmailVerified = "", false }),
 			want: with(func(p *profile) { p.Email, p.EmailVerified = annMail, false }), changed: []string{"email"},

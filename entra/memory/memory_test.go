@@ -81,6 +81,41 @@ func TestReplaySweeps(t *testing.T) {
 	require.False(t, first, "what lives is not swept")
 }
 
+// What has expired and is not swept yet is gone all the same.
+func TestExpiredBeforeSwept(t *testing.T) {
+	c := newClock()
+	r, f := &memory.Replay{Now: c.now}, &memory.Flows{Now: c.now}
+	for n := range 100 {
+		until := c.t.Add(time.Duration(n) * time.Second)
+		_, err := r.Remember(t.Context(), id(n), until)
+		require.NoError(t, err)
+		require.NoError(t, f.Put(t.Context(), id(n), nil, until))
+	}
+	c.t = c.t.Add(time.Hour)
+	first, err := r.Remember(t.Context(), id(99), c.t)
+	require.NoError(t, err)
+	require.True(t, first)
+	_, err = f.Take(t.Context(), id(99))
+	require.ErrorIs(t, err, entra.ErrNotFound)
+	require.NotZero(t, f.Len())
+}
+
+// An id that is kept for longer does not hold up the sweep of others.
+func TestReplayExtendedIsSweptLater(t *testing.T) {
+	c := newClock()
+	r := &memory.Replay{Now: c.now}
+	for n := range 10 {
+		_, err := r.Remember(t.Context(), id(n), c.t.Add(time.Duration(n+1)*time.Minute))
+		require.NoError(t, err)
+	}
+	_, err := r.Remember(t.Context(), id(0), c.t.Add(24*time.Hour))
+	require.NoError(t, err)
+	c.t = c.t.Add(time.Hour)
+	_, err = r.Remember(t.Context(), id(99), c.t.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 2, r.Len())
+}
+
 func TestFlowsExpire(t *testing.T) {
 	c := newClock()
 	f := &memory.Flows{Now: c.now}
