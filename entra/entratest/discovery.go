@@ -12,6 +12,7 @@ import (
 func (s *Server) oidcRoutes(mux *http.ServeMux) {
 	s.handle(mux, "GET /{tenant}/v2.0/.well-known/openid-configuration", EndpointDiscovery, s.serveDiscovery)
 	s.handle(mux, "GET /{tenant}/discovery/v2.0/keys", EndpointKeys, s.serveKeys)
+	s.handle(mux, "GET /common/discovery/instance", EndpointInstance, s.serveInstance)
 	s.handle(mux, "/{tenant}/oauth2/v2.0/authorize", EndpointAuthorize, s.serveAuthorize)
 	s.handle(mux, "/{tenant}/oauth2/v2.0/token", EndpointToken, s.serveToken)
 	s.handle(mux, "/{tenant}/oauth2/v2.0/logout", EndpointLogout, s.serveLogout)
