@@ -13,7 +13,7 @@
 //   - Every outcome is a [Decision]: data for a dry run, for support people and for the host's audit log.
 //
 // The map: key.go (what an identity is known by), address.go (how addresses are compared), user.go and store.go (what the host
-// stores, and the contract of its store), policy.go, decision.go and decide.go (the decision), sync.go (profile, groups and
+// stores, and the contract of its store), policy.go, decision.go, decide.go and record.go (the decision), sync.go (profile, groups and
 // membership), provisioner.go (applying it). Package provisioningtest is the contract suite for a host's own store.
 //
 // The package knows no protocol, no HTTP and no connection; package entra calls it after a token was verified.
