@@ -144,6 +144,7 @@ func TestDriverChecksDemands(t *testing.T) {
 	}{
 		"forced, fresh":        {entra.BeginOptions{ForceLogin: true}, -time.Minute, "0", false},
 		"forced, old":          {entra.BeginOptions{ForceLogin: true}, time.Hour, "0", true},
+		"forced, whatever age": {entra.BeginOptions{ForceLogin: true, MaxAge: 24 * time.Hour}, time.Hour, "0", true},
 		"maximum age, younger": {entra.BeginOptions{MaxAge: time.Hour}, 30 * time.Minute, "60", false},
 		"maximum age, older":   {entra.BeginOptions{MaxAge: time.Hour}, 2 * time.Hour, "60", true},
 		"no demand, old":       {entra.BeginOptions{}, 100 * time.Hour, "", false},

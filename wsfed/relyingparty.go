@@ -256,27 +256,31 @@ func (p *RelyingParty) verifySignature(ctx context.Context, d *document, token i
 	if err != nil {
 		return nil, nil, err
 	}
-	for again := true; ; again = false {
-		rule, err := p.rule(provider)
-		if err != nil {
-			return nil, nil, err
-		}
-		verified, err := verifySignature(d, token, v.idName, s, rule.keys, p.c.AllowCarriageReturns)
-		switch {
-		case err == nil:
-			return verified, rule, nil
-		case !again || p.c.Provider != nil || !errors.Is(err, errUnknownKey):
-			return nil, nil, &VerificationError{CheckSignature, err}
-		}
-		newer, err := p.c.Metadata.renew(ctx, p.source(), provider)
-		if err != nil {
-			return nil, nil, err
-		}
-		if newer == provider {
-			return nil, nil, &VerificationError{CheckSignature, errUnknownKey}
-		}
-		provider = newer
+	verified, rule, err := p.verifyUnder(provider, d, token, v, s)
+	if p.c.Provider != nil || !errors.Is(err, errUnknownKey) {
+		return verified, rule, err
 	}
+	newer, renewErr := p.c.Metadata.renew(ctx, p.source(), provider)
+	switch {
+	case renewErr != nil:
+		return nil, nil, renewErr
+	case newer == provider:
+		return nil, nil, err
+	}
+	return p.verifyUnder(newer, d, token, v, s)
+}
+
+// verifyUnder verifies under the keys of one metadata document.
+func (p *RelyingParty) verifyUnder(provider *Provider, d *document, token int, v *version, s *signature) ([]byte, *issuerRule, error) {
+	rule, err := p.rule(provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	verified, err := verifySignature(d, token, v.idName, s, rule.keys, p.c.AllowCarriageReturns)
+	if err != nil {
+		return nil, nil, &VerificationError{CheckSignature, err}
+	}
+	return verified, rule, nil
 }
 
 // provider is the configured one, or the metadata's.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +64,10 @@ func TestNewRefusesWhatCouldNotVerify(t *testing.T) {
 		"provider of another tenant": func(c *Config) {
 			c.Provider = static("https://sts.windows.net/99999999-2222-4333-8444-555555555555/", trusted)
 		},
-		"provider with nil":            func(c *Config) { c.Provider = static(entraIssuer, nil) },
+		"provider with nil": func(c *Config) { c.Provider = static(entraIssuer, nil) },
+		"provider with too many keys": func(c *Config) {
+			c.Provider = static(entraIssuer, slices.Repeat([]*x509.Certificate{trusted}, maxKeys+1)...)
+		},
 		"provider with an EC key":      func(c *Config) { c.Provider = static(entraIssuer, elliptic()) },
 		"provider with a weak key":     func(c *Config) { c.Provider = static(entraIssuer, newIDPKey(1024).Certificate) },
 		"AD FS with a tenant":          func(c *Config) { c.SubjectClaim, c.MetadataURL = NameIdentifierClaim, adfsURL },
@@ -101,6 +105,7 @@ func TestTenants(t *testing.T) {
 		"any, personal account, named":  {func(c *Config) { c.Tenant, c.AnyTenant, c.AllowedTenants = "", true, []string{cloud.Consumers} }, cloud.Consumers, ""},
 		"listed, personal, not by name": {func(c *Config) { c.Tenant, c.AllowedTenants = "", []string{other} }, cloud.Consumers, CheckTenant},
 		"by domain":                     {func(c *Config) { c.Tenant = "contoso.example" }, idpTenant, ""},
+		"any, in capitals":              {func(c *Config) { c.Tenant, c.AnyTenant = "", true }, "AAAAAAAA-2222-4333-8444-555555555555", CheckTenant},
 		"by domain, another":            {func(c *Config) { c.Tenant = "contoso.example" }, other, CheckTenant},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,6 +129,16 @@ func TestIssuerFromMetadata(t *testing.T) {
 	require.NoError(t, w.signIn(t, idpKeys()[0]))
 	_, err := w.Verify(t.Context(), []byte(idpKeys()[0].answer(t, idpToken{issuer: "https://sts.windows.net/" + idpTenant + "/"})))
 	requireCheck(t, err, CheckIssuer)
+}
+
+func TestIssuerOfAnotherProvider(t *testing.T) {
+	w := newWorld(t, adfs)
+	for _, issuer := range []string{adfsName + "/", strings.ToUpper(adfsName), sts, "http://evil.invalid/adfs/services/trust"} {
+		_, err := w.Verify(t.Context(), []byte(idpKeys()[0].answer(t, idpToken{issuer: issuer})))
+		requireCheck(t, err, CheckIssuer)
+	}
+	_, err := w.Verify(t.Context(), []byte(idpKeys()[0].answer(t, idpToken{issuer: adfsName})))
+	require.NoError(t, err)
 }
 
 func TestSubjectClaim(t *testing.T) {
