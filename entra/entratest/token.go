@@ -127,9 +127,13 @@ func (s *Server) redeemCode(a authority, app *Application, values url.Values) (*
 		return nil, fail(900144, "code")
 	}
 	now := s.now()
+	var granted scopes
 	s.mu.Lock()
 	g := s.grants.codes[code]
 	failed := g.check(a, app, values, now, codeLifetime)
+	if failed == nil {
+		granted, failed = s.redeemedScopes(app, g, values)
+	}
 	if failed == nil {
 		g.redeemed = true
 	}
@@ -137,7 +141,7 @@ func (s *Server) redeemCode(a authority, app *Application, values url.Values) (*
 	if failed != nil {
 		return nil, failed
 	}
-	return s.issue(app, g, g.scopes, g.nonce, values)
+	return s.issue(app, g, granted, g.nonce, values)
 }
 
 // check decides whether a code may be redeemed; g is nil when there is no such code.
