@@ -1,0 +1,238 @@
+package wsfed_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+)
+
+// patience is how long a peer may take for one thing: to start, to answer, to be installed.
+const patience = time.Minute
+
+// absent says that a peer is not on this machine: a reason to skip, except where everything is required.
+func absent(t *testing.T, what, remedy string) {
+	t.Helper()
+	if os.Getenv("TENANTDOOR_REQUIRE_SERVICES") == "1" {
+		t.Fatalf("%s is required: %s", what, remedy)
+	}
+	t.Skipf("%s: %s", what, remedy)
+}
+
+// program finds an installed program.
+func program(t *testing.T, name, remedy string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		absent(t, name, remedy)
+	}
+	return path
+}
+
+// nodeModules installs the npm packages of the lock file, once for each state of it, outside of the repository. It returns the
+// folder node_modules.
+func nodeModules(t *testing.T) string {
+	t.Helper()
+	program(t, "node", "apt-get install nodejs")
+	npm := program(t, "npm", "apt-get install npm")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		absent(t, "a cache folder", err.Error())
+	}
+	cache = filepath.Join(cache, "tenantdoor-interop")
+	sum := sha256.New()
+	files := map[string][]byte{}
+	for _, name := range []string{".npmrc", "package.json", "package-lock.json"} {
+		files[name], err = os.ReadFile(filepath.Join("node", name))
+		require.NoError(t, err)
+		_, _ = sum.Write(files[name]) // never fails
+	}
+	installed := filepath.Join(cache, hex.EncodeToString(sum.Sum(nil))[:16])
+	if _, err := os.Stat(installed); err == nil {
+		return filepath.Join(installed, "node_modules")
+	}
+
+	require.NoError(t, os.MkdirAll(cache, 0o700))
+	work, err := os.MkdirTemp(cache, "installing-")
+	require.NoError(t, err)
+	defer os.RemoveAll(work)
+	for name, data := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(work, name), data, 0o600))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	ci := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--prefer-offline")
+	ci.Dir = work
+	if out, err := ci.CombinedOutput(); err != nil {
+		absent(t, "npm ci", err.Error()+"\n"+string(out))
+	}
+	if err := os.Rename(work, installed); err != nil { // somebody else was faster
+		_, err = os.Stat(installed)
+		require.NoError(t, err)
+	}
+	return filepath.Join(installed, "node_modules")
+}
+
+// startNode runs one of the programs in folder node and returns its address.
+func startNode(t *testing.T, script string, config any) string {
+	t.Helper()
+	modules := nodeModules(t)
+	command := exec.CommandContext(t.Context(), program(t, "node", "apt-get install nodejs"), filepath.Join("node", script))
+	command.Env = append(os.Environ(), "NODE_PATH="+modules, "NODE_NO_WARNINGS=1")
+	line, err := json.Marshal(config)
+	require.NoError(t, err)
+	return start(t, command, append(line, '\n'), command.StdoutPipe, func(line string) string { return line })
+}
+
+// start runs a server until the test ends. It gives it input, and reads its lines until one of them holds the address. The server's
+// standard input stays open meanwhile, so that it can see when we are gone.
+func start(t *testing.T, command *exec.Cmd, input []byte, output func() (io.ReadCloser, error), address func(line string) string) string {
+	t.Helper()
+	in, err := command.StdinPipe()
+	require.NoError(t, err)
+	out, err := output()
+	require.NoError(t, err)
+	var errors strings.Builder
+	if command.Stderr == nil {
+		command.Stderr = &errors
+	}
+	require.NoError(t, command.Start())
+	found, drained := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(drained)
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if a := address(lines.Text()); a != "" {
+				select {
+				case found <- a:
+				default:
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = command.Process.Kill() // if it has not seen the end of its input
+		_ = in.Close()
+		<-drained
+		_ = command.Wait() // killed
+		if t.Failed() && errors.Len() > 0 {
+			t.Logf("%s said:\n%s", filepath.Base(command.Path), errors.String())
+		}
+	})
+	_, err = in.Write(input)
+	require.NoError(t, err)
+	select {
+	case a := <-found:
+		return a
+	case <-drained:
+		require.FailNow(t, "the server ended", command.String())
+	case <-time.After(patience):
+		require.FailNow(t, "the server did not get ready", command.String())
+	}
+	return ""
+}
+
+// browser is a person at a browser without scripts: it keeps cookies, follows redirects, and can fill in a form.
+type browser struct{ client *http.Client }
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{&http.Client{Jar: jar, Transport: transport, Timeout: patience}}
+}
+
+// form is the first form of a page, as the browser would send it.
+type form struct {
+	action string
+	fields url.Values
+}
+
+// page is what a request led to, in the end.
+type page struct {
+	status  int
+	address *url.URL
+	body    string
+	form    *form // nil when there is none
+}
+
+func (b *browser) get(t *testing.T, address string) page {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	require.NoError(t, err)
+	return b.do(t, request)
+}
+
+// submit sends the form of a page, with some of its fields filled in.
+func (b *browser) submit(t *testing.T, p page, fill url.Values) page {
+	t.Helper()
+	require.NotNil(t, p.form, "no form on the page:\n%s", p.body)
+	for name, values := range fill {
+		require.Contains(t, p.form.fields, name, "the form has no such field")
+		p.form.fields[name] = values
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.form.action, strings.NewReader(p.form.fields.Encode()))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(t, request)
+}
+
+func (b *browser) do(t *testing.T, request *http.Request) page {
+	t.Helper()
+	response, err := b.client.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	p := page{status: response.StatusCode, address: response.Request.URL, body: string(body)}
+	p.form = readForm(t, p)
+	return p
+}
+
+// readForm finds the first form of a page that is posted.
+func readForm(t *testing.T, p page) *form {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(p.body))
+	require.NoError(t, err)
+	for n := range root.Descendants() {
+		if n.Data != "form" || !strings.EqualFold(attribute(n, "method"), http.MethodPost) {
+			continue
+		}
+		target, err := p.address.Parse(attribute(n, "action"))
+		require.NoError(t, err)
+		f := &form{action: target.String(), fields: url.Values{}}
+		for field := range n.Descendants() {
+			if name := attribute(field, "name"); field.Data == "input" && name != "" {
+				f.fields.Add(name, attribute(field, "value"))
+			}
+		}
+		return f
+	}
+	return nil
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}

@@ -1,0 +1,31 @@
+<?php
+
+// SimpleSAMLphp's configuration for one run: everything that it writes goes to the folder of the test.
+$config = [
+    'baseurlpath' => 'http://' . $_SERVER['HTTP_HOST'] . '/',
+    'certdir' => getenv('INTEROP_DIR') . '/',
+    'datadir' => getenv('INTEROP_DIR') . '/',
+    'loggingdir' => getenv('INTEROP_DIR') . '/',
+    'tempdir' => getenv('INTEROP_DIR') . '/tmp',
+    'metadatadir' => __DIR__ . '/metadata/',
+    'attributenamemapdir' => '/usr/share/simplesamlphp/config/attributemap/',
+    'technicalcontact_email' => 'na@example.org',
+    'timezone' => 'UTC',
+    'secretsalt' => getenv('INTEROP_SECRET'),
+    'auth.adminpassword' => getenv('INTEROP_SECRET'),
+    'admin.checkforupdates' => false,
+    'trusted.url.domains' => ['localhost:8080'],
+    'showerrors' => true,
+    'errorreporting' => false,
+    'logging.level' => SimpleSAML\Logger::WARNING,
+    'logging.handler' => 'errorlog',
+    'enable.adfs-idp' => true,
+    'module.enable' => ['exampleauth' => true, 'core' => true, 'saml' => true, 'adfs' => true],
+    'session.cookie.secure' => false,
+    'session.cookie.samesite' => null,
+    'session.phpsession.savepath' => getenv('INTEROP_DIR') . '/tmp',
+    'store.type' => 'phpsession',
+    'metadata.sources' => [['type' => 'flatfile']],
+    'language.default' => 'en',
+    'language.available' => ['en'],
+];
