@@ -5,7 +5,6 @@ import (
 	"crypto/sha1" //nolint:gosec // x5t, the older form that Entra still takes
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -107,8 +106,8 @@ func (a *Application) certificateFor(t *jwt) *x509.Certificate {
 	for _, der := range a.Certificates {
 		sum256, sum1 := sha256.Sum256(der), sha1.Sum(der) //nolint:gosec // an identifier
 		switch {
-		case str(t.header, "x5t#S256") == base64.RawURLEncoding.EncodeToString(sum256[:]):
-		case str(t.header, "x5t") == base64.RawURLEncoding.EncodeToString(sum1[:]):
+		case isThumbprint(str(t.header, "x5t#S256"), sum256[:]):
+		case isThumbprint(str(t.header, "x5t"), sum1[:]):
 		default:
 			continue
 		}

@@ -10,6 +10,6 @@
 //
 // The files: server.go starts and stops; model.go, directory.go and sample.go hold tenants; keys.go and faults.go what the tests turn;
 // account.go, session.go, pages.go and pages/ the person in front of it; browser.go the scripted one; discovery.go, instance.go,
-// authorize.go, scopes.go, client.go, token.go, redeem_scopes.go, tokens.go, idtoken.go, jwt.go, signout.go and consent.go OpenID Connect; graph*.go
-// Graph; the rest WS-Federation.
+// authorize.go, scopes.go, client.go, thumbprint.go, token.go, redeem_scopes.go, tokens.go, idtoken.go, jwt.go, signout.go and
+// consent.go OpenID Connect; graph*.go Graph; the rest WS-Federation.
 package entratest

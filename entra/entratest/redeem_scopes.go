@@ -3,6 +3,7 @@ package entratest
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // redeemedScopes are what a code's tokens are for: what the sign-in asked for and what the redemption adds. That a redemption may
@@ -34,4 +35,13 @@ func union(list, more []string) []string {
 		}
 	}
 	return out
+}
+
+// withoutOIDC leaves out the scopes that are about a person. MSAL for Go sends them along with every request, those for an application's
+// own token included, and Entra passes over them there.
+func withoutOIDC(parameter string) string {
+	list := slices.DeleteFunc(strings.Fields(parameter), func(s string) bool {
+		return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
+	})
+	return strings.Join(list, " ")
 }

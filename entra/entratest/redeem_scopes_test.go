@@ -2,6 +2,7 @@ package entratest_test
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,4 +38,22 @@ func TestRedeemScopes(t *testing.T) {
 	assert.NotContains(t, answer, "id_token")
 	assert.NotContains(t, answer, "refresh_token")
 	assert.Equal(t, "User.Read", answer["scope"])
+}
+
+// TestClientCredentialsBesideOIDCScopes: MSAL for Go asks for openid in every request; they mean nothing for an application's own token.
+func TestClientCredentialsBesideOIDCScopes(t *testing.T) {
+	s := start(t, nil)
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {entratest.ContosoApp}, "client_secret": {entratest.ContosoSecret},
+		"scope": {s.GraphURL + "/.default openid offline_access profile"},
+	}
+	status, answer, _ := post(t, s, entratest.ContosoID, form)
+	require.Equal(t, http.StatusOK, status)
+	assert.NotContains(t, answer, "id_token")
+	assert.NotContains(t, answer, "refresh_token")
+	for _, scope := range []string{"openid", s.GraphURL + "/.default " + s.GraphURL + "/User.Read.All"} {
+		form.Set("scope", scope)
+		status, _, _ = post(t, s, entratest.ContosoID, form)
+		assert.Equal(t, http.StatusBadRequest, status, scope)
+	}
 }

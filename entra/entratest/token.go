@@ -222,7 +222,7 @@ func (s *Server) redeemClient(a authority, app *Application, values url.Values) 
 	if a.shared() {
 		return nil, fail(50059)
 	}
-	scope := values.Get("scope")
+	scope := withoutOIDC(values.Get("scope"))
 	resource, isDefault := strings.CutSuffix(scope, "/.default")
 	switch {
 	case scope == "":

@@ -338,6 +338,8 @@ func TestClientAssertion(t *testing.T) {
 	}{
 		"PS256":           {jose.PS256, k, map[jose.HeaderKey]any{"x5t#S256": s256}, nil, 0},
 		"RS256 with x5t":  {jose.RS256, k, map[jose.HeaderKey]any{"x5t": s1}, nil, 0},
+		"plain base64":    {jose.PS256, k, map[jose.HeaderKey]any{"x5t#S256": base64.StdEncoding.EncodeToString(sum[:])}, nil, 0},
+		"odd thumbprint":  {jose.PS256, k, map[jose.HeaderKey]any{"x5t#S256": "not base64!"}, nil, 700027},
 		"audience issuer": {jose.PS256, k, map[jose.HeaderKey]any{"x5t#S256": s256}, func(c map[string]any) { c["aud"] = s.URL + "/" + entratest.ContosoID + "/v2.0" }, 0},
 		"no thumbprint":   {jose.PS256, k, nil, nil, 700027},
 		"foreign key":     {jose.PS256, stranger, map[jose.HeaderKey]any{"x5t#S256": s256}, nil, 700027},
