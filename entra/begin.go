@@ -26,6 +26,18 @@ type BeginOptions struct {
 	ForceLogin bool          // the person proves anew who they are
 	MaxAge     time.Duration // of their last proof, whole seconds; 0: no demand
 	Claims     string        // a claims request (JSON): an Error's Again carries one
+
+	// VerifiedAddress is an address that this person has just proven to the host by a code mailed to it, after KindVerify. It is evidence for
+	// this very address, at this sign-in.
+	VerifiedAddress string
+
+	continues *continued // set in an Error's Again
+}
+
+// continued says which sign-in this one goes on with.
+type continued struct {
+	round       int
+	byHomeRealm bool
 }
 
 // Departure is where to send the browser, and the cookie to set first.
@@ -36,23 +48,30 @@ type Departure struct {
 	service *Service
 }
 
-// Redirect sets the cookie, removes the oldest of the browser's flows beyond five, and redirects with 303.
-func (d *Departure) Redirect(w http.ResponseWriter, r *http.Request) {
-	for _, c := range d.service.surplus(r.Cookies()) {
-		http.SetCookie(w, c)
+// SetCookies sets the cookie, and removes the oldest of the browser's flows beyond five.
+func (d *Departure) SetCookies(w http.ResponseWriter, r *http.Request) {
+	if d.service != nil {
+		for _, c := range d.service.surplus(r.Cookies()) {
+			http.SetCookie(w, c)
+		}
 	}
 	http.SetCookie(w, d.Cookie)
+}
+
+// Redirect sets the cookies and redirects with 303.
+func (d *Departure) Redirect(w http.ResponseWriter, r *http.Request) {
+	d.SetCookies(w, r)
 	secureHeaders(w)
 	w.Header().Set("Location", d.URL)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Begin begins a sign-in at a connection that was chosen, by a button for instance.
+// Begin begins a sign-in at a connection that was chosen, by a button for instance; or goes on with one, by an Error's Again.
 //
-// Errors: KindNoConnection, KindDisabled, KindConfiguration, KindUnavailable.
+// Errors: KindNoConnection, KindDisabled, KindConfiguration, KindProvider (Entra does not know the tenant), KindUnavailable.
 func (s *Service) Begin(ctx context.Context, connectionID string, o BeginOptions) (*Departure, error) {
 	attempt := newAttempt()
-	d, err := s.begin(ctx, connectionID, o, journey{attempt: attempt})
+	d, err := s.begin(ctx, connectionID, o, journey{attempt: attempt, byHomeRealm: o.continues != nil && o.continues.byHomeRealm})
 	return d, s.fail(ctx, "begin", attempt, nil, err)
 }
 
@@ -97,7 +116,10 @@ func (s *Service) begin(ctx context.Context, connectionID string, o BeginOptions
 		ID: rand.Text(), State: newState(), Connection: c.ID, Binding: binding(c), Callback: t.CallbackURL,
 		Application: o.Application, Organization: o.Organization, ByHomeRealm: j.byHomeRealm, Test: j.test,
 		ReturnTo: s.returnTo(o.ReturnTo), Data: o.Data, ForceLogin: o.ForceLogin, MaxAge: o.MaxAge, Claims: o.Claims,
-		Attempt: j.attempt, Begun: now.Unix(), Expires: now.Add(s.cfg.FlowLifetime).Unix(),
+		Verified: o.VerifiedAddress, Hints: c.named(o.Hints), Attempt: j.attempt, Begun: now.Unix(), Expires: now.Add(s.cfg.FlowLifetime).Unix(),
+	}
+	if o.continues != nil {
+		f.Round = o.continues.round
 	}
 	url, state, err := driver.Begin(ctx, BeginRequest{Target: t, State: f.State, Params: params, Options: o})
 	if err != nil {

@@ -92,8 +92,6 @@ func (k *checker) tenant() {
 	c := k.c
 	if !cloudName.MatchString(c.Cloud) && c.Cloud != "" {
 		k.fault("cloud", "is not the name of a cloud", "use one of "+strings.Join(cloud.Names(), ", "))
-	} else if _, ok := cloud.ByName(c.Cloud); !ok {
-		k.add(SeverityWarning, aadsts.MenderHost, "cloud", fmt.Sprintf("%q is none of Microsoft's known clouds", c.Cloud), "use one of "+strings.Join(cloud.Names(), ", ")+", or let the host configure this one")
 	}
 	if c.TenantID != "" && (!cloud.IsCanonicalGUID(c.TenantID) || c.TenantID == cloud.Consumers) {
 		k.fault("tenant_id", "is not a work tenant's GUID in lower case", "leave it out; it is found from entra_id_domain")

@@ -105,7 +105,6 @@ func TestCheckFindsEachFault(t *testing.T) {
 		"no strategy":         {func(c *entra.Connection) { c.Strategy = "" }, errorIn + "strategy"},
 		"SAML":                {func(c *entra.Connection) { c.Strategy = "saml:azure_ad" }, errorIn + "strategy"},
 		"cloud, not a name":   {func(c *entra.Connection) { c.Cloud = "https://evil.example" }, errorIn + "cloud"},
-		"cloud, not known":    {func(c *entra.Connection) { c.Cloud = "mars" }, warningIn + "cloud"},
 		"no tenant":           {tenant(""), errorIn + "entra_id_domain"},
 		"common":              {tenant("common"), errorIn + "entra_id_domain"},
 		"Organizations":       {tenant("Organizations"), errorIn + "entra_id_domain"},

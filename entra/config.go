@@ -52,18 +52,22 @@ type Config struct {
 
 	// Credential proves the application for a connection (vault, KMS, managed identity). nil: the connection's secret.
 	Credential func(context.Context, *Connection) (credential.Credential, error)
-	// CallbackBase returns the base of a connection's callback URLs where it has a custom domain. nil or "": BaseURL.
+	// CallbackBase returns the base of a connection's callback URLs where it has a custom domain (UseCustomDomain). nil or "": BaseURL. A
+	// flow's cookie belongs to one host name, so such a sign-in must begin on the custom domain too.
 	CallbackBase func(context.Context, *Connection) (string, error)
 	// Clouds are clouds beside Microsoft's own (tests, new sovereign clouds); one of the same name takes precedence.
 	Clouds []cloud.Cloud
 
 	// BeginOptions tells for a request to the handlers which application and organization a sign-in is for, and the host's own
-	// data. nil: none. The query's return_to and login_hint are added where the result leaves them empty.
+	// data. nil: none. The query's return_to and login_hint are added where the result leaves them empty. An error ends the
+	// request: an *Error is shown as it is, any other is KindInternal.
 	BeginOptions func(*http.Request) (BeginOptions, error)
 	// ReturnURLs are the absolute return addresses allowed beside relative ones: "https://app.example.com/" allows that
 	// origin's paths below "/". DefaultReturn takes the place of one that is not allowed; "" is "/".
 	ReturnURLs    []string
 	DefaultReturn string
+
+	// All functions of a Config are called by many goroutines at once.
 
 	// Limit is asked before each step that a stranger can cause: "discover", "begin", "callback", "signout". An
 	// error stops it with 429. nil: no limit.
@@ -185,72 +189,6 @@ func (c *Config) check() error {
 		errs = append(errs, errors.New("entra: Config.FlowLifetime must be between 0 and 24 hours"))
 	}
 	return errors.Join(errs...)
-}
-
-// cloud finds the connection's cloud among the host's own and Microsoft's.
-func findCloud(own []cloud.Cloud, name string) (cloud.Cloud, bool) {
-	for _, c := range own {
-		if c.Name == name {
-			return c, true
-		}
-	}
-	return cloud.ByName(name)
-}
-
-// target makes a connection ready for its driver.
-func (s *Service) target(ctx context.Context, c *Connection) (Target, Driver, error) {
-	d, ok := s.drivers[c.Strategy]
-	if !ok {
-		return Target{}, nil, NewError(KindConfiguration, fmt.Errorf("connection %s: no protocol for strategy %q", c.ID, c.Strategy))
-	}
-	cl, ok := findCloud(s.cfg.Clouds, c.Cloud)
-	if !ok {
-		return Target{}, nil, NewError(KindConfiguration, fmt.Errorf("connection %s: unknown cloud %q", c.ID, c.Cloud))
-	}
-	callback, err := s.CallbackURL(ctx, c)
-	if err != nil {
-		return Target{}, nil, err
-	}
-	cred, err := s.credential(ctx, c)
-	if err != nil {
-		return Target{}, nil, NewError(KindUnavailable, fmt.Errorf("connection %s: credential: %w", c.ID, err))
-	}
-	return Target{Connection: c, Cloud: cl, Credential: cred, CallbackURL: callback}, d, nil
-}
-
-func (s *Service) credential(ctx context.Context, c *Connection) (credential.Credential, error) {
-	if s.cfg.Credential != nil {
-		return s.cfg.Credential(ctx, c)
-	}
-	if c.ClientSecret.IsZero() {
-		return nil, nil // WS-Federation needs none; oauth2 refuses to open
-	}
-	return credential.FromSecret(c.ClientSecret), nil
-}
-
-// CallbackURL is the address to register at Entra (platform Web) for a connection: one per strategy and base URL.
-func (s *Service) CallbackURL(ctx context.Context, c *Connection) (string, error) {
-	base := s.cfg.BaseURL
-	if s.cfg.CallbackBase != nil && c.UseCustomDomain {
-		custom, err := s.cfg.CallbackBase(ctx, c)
-		if err != nil {
-			return "", NewError(KindUnavailable, fmt.Errorf("connection %s: callback base: %w", c.ID, err))
-		}
-		if custom != "" {
-			u, err := outbound.CheckURL(strings.TrimRight(custom, "/"))
-			if err != nil || u.RawQuery != "" || (u.Scheme == "https") != s.secure {
-				return "", NewError(KindConfiguration, fmt.Errorf("connection %s: callback base must be an https URL without query", c.ID))
-			}
-			base = u.String()
-		}
-	}
-	return base + "/callback/" + c.Strategy.short(), nil
-}
-
-// short is the strategy's name in addresses: oauth2, wsfed.
-func (s Strategy) short() string {
-	name, _, _ := strings.Cut(string(s), ":")
-	return name
 }
 
 type unobserved struct{}

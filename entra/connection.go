@@ -33,9 +33,9 @@ type Connection struct {
 
 	OrganizationID      string   // the customer whose own connection it is; "": environment-level, which others may share
 	Organizations       []string // of an environment-level connection: organizations that switched it on
-	Enabled             bool     // off: nobody begins, nobody finishes; see EnabledFor
+	Enabled             bool     // off (also the zero value): nobody begins, nobody finishes; see EnabledFor
 	EnabledApplications []string // the host's applications that may use it
-	AllApplications     bool     // for hosts without any applications
+	AllApplications     bool     // every application may use it; for hosts that know no applications too
 
 	EntraDomain string // the tenant as the admin typed it: one of its verified domains, or its GUID
 	TenantID    string // the GUID it resolved to, in lower case; pinned by the Registrar

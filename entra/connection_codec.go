@@ -22,6 +22,8 @@ type encoded struct {
 // EncodeConnection writes a connection for a store: everything, as JSON, each secret sealed by s and bound to the connection's
 // id and the field, so that it opens nowhere else. The connection must have an id. The result is at most a few KB.
 //
+// Version is written as it is in c: a store that gives versions sets its own after DecodeConnection.
+//
 // An error of the Sealer is passed on; nothing is ever written in clear instead. s may be nil only for a connection without
 // secrets.
 func EncodeConnection(ctx context.Context, c *Connection, s Sealer) ([]byte, error) {

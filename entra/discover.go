@@ -2,14 +2,13 @@ package entra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/tenantdoor/tenantdoor/hrd"
 )
 
 // BeginByAddress begins a sign-in at the connection that the address's domain belongs to: home realm discovery. The address becomes the
-// hint login_hint unless o has one. What comes back depends on the domain alone, never on whether anybody has an account.
+// hint login_hint unless o has one; it goes upstream where the connection's upstream parameters say {"login_hint": {"alias": "login_hint"}}. What comes back depends on the domain alone, never on whether anybody has an account.
 //
 // Errors: KindNoConnection (ErrNoConnection inside) when the domain is nobody's or the address is none, and those of Begin.
 func (s *Service) BeginByAddress(ctx context.Context, address string, o BeginOptions) (*Departure, error) {
@@ -37,37 +36,11 @@ func (s *Service) discover(ctx context.Context, address string) (connectionID st
 		return "", NewError(KindNoConnection, fmt.Errorf("%w: %w", ErrNoConnection, err))
 	}
 	id, found, err := s.cfg.Connections.HomeRealm(ctx, domain)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil {
 		return "", NewError(KindUnavailable, fmt.Errorf("home realm: %w", err))
 	}
-	if !found || err != nil {
+	if !found {
 		return "", NewError(KindNoConnection, ErrNoConnection)
 	}
 	return id, nil
-}
-
-// ResolveConnection finds a connection by its name, else by a home realm domain that is proven for it: a provisioning.Resolve for imports.
-// A name that two connections bear resolves to none.
-func (s *Service) ResolveConnection(ctx context.Context, name, domain string) (connectionID string, found bool, err error) {
-	if name != "" {
-		lister, ok := s.cfg.Connections.(ConnectionLister)
-		if !ok {
-			return "", false, errors.New("entra: to find connections by name, Config.Connections must be a ConnectionLister")
-		}
-		for c, err := range lister.Connections(ctx, Filter{Name: name}) {
-			if err != nil {
-				return "", false, err
-			}
-			if connectionID != "" {
-				return "", false, nil
-			}
-			connectionID = c.ID
-		}
-		return connectionID, connectionID != "", nil
-	}
-	canonical, err := hrd.Canonical(domain)
-	if err != nil {
-		return "", false, nil // what is not a domain is nobody's
-	}
-	return s.cfg.Connections.HomeRealm(ctx, canonical)
 }

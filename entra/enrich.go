@@ -52,22 +52,33 @@ func (s *Service) enrich(ctx context.Context, t Target, id *claims.Identity, tok
 	}
 	both.Wait()
 
-	for what, err := range map[string]error{"groups": groupsErr, "extended profile": profileErr} {
-		if err == nil {
-			continue
-		}
-		if challenged(err) {
-			return "", err
-		}
-		s.log.WarnContext(ctx, "Graph did not answer", "what", what, "connection", c.ID, "error", err)
+	if challenged(groupsErr) {
+		return "", groupsErr
 	}
-	if askGroups && groupsErr == nil {
+	if challenged(profileErr) {
+		return "", profileErr
+	}
+	switch {
+	case groupsErr != nil:
+		s.log.WarnContext(ctx, "Graph did not say the groups", "connection", c.ID, "error", groupsErr)
+	case askGroups:
 		id.Groups, groupsFrom = claims.KnownGroups(list), groupsFromGraph
 	}
 	if profileErr != nil {
 		id.Extended = nil
+		s.log.WarnContext(ctx, "Graph did not say the extended profile", "connection", c.ID, "error", profileErr)
 	}
 	return groupsFrom, nil
+}
+
+// groupsBefore falls back on the groups that the user had at an earlier sign-in, while they are young enough.
+func (s *Service) groupsBefore(in *SignIn) {
+	if _, known := in.groups.Known(); known || !in.Connection.UserGroups || in.User == nil || in.User.GroupsAt.IsZero() {
+		return
+	}
+	if s.now().Sub(in.User.GroupsAt) <= s.cfg.GroupsMaxAge {
+		in.groups, in.GroupsFrom = claims.KnownGroups(in.User.Groups), groupsFromBefore
+	}
 }
 
 // caller says as whom Graph is asked: as the person with the delegated token if its scopes suffice, else as the application itself. Neither

@@ -22,7 +22,7 @@ const (
 	KindToken                     // the answer was refused: a check of the token failed
 	KindProvider                  // Entra said no; errors.As finds the *ProviderError
 	KindRefused                   // provisioning said no; errors.As finds the *provisioning.Refused
-	KindVerify                    // the address is to be verified with a one-time code first; *provisioning.Refused inside
+	KindVerify                    // mail a one-time code to the address, then begin again with BeginOptions.VerifiedAddress; *provisioning.Refused inside
 	KindUnavailable               // network, provider or a store: trying again may help
 	KindLimited                   // the host's limiter
 )
@@ -37,13 +37,15 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// Error is all that leaves a Service. Its text is for logs; Public is for people.
+// Error is what a sign-in fails with: all that Begin, BeginByAddress, BeginTest, Finish and SignOut return, and all that OnError is
+// given. Its text is for logs; Public is for people. Match by Kind, and the cause with errors.As.
 type Error struct {
 	Kind   Kind
 	Public string        // safe to show; says what to do
 	Mender aadsts.Mender // who can mend it
 	Retry  bool          // beginning once more may help
-	// Again, when set, holds what to begin once more with: Entra asked for more (a claims challenge).
+	// Again, when set, is what to Begin once more with, at ConnectionID: Entra asked for more (a claims challenge), and the
+	// options hold it beside everything that this sign-in was begun with. The handlers do so by themselves.
 	Again        *BeginOptions
 	ConnectionID string // "" when it is not known
 	ReturnTo     string // of the sign-in, "" when there was none
@@ -82,6 +84,9 @@ var textOf = [...]struct {
 
 // NewError returns an error of a kind with the kind's own text. Protocols use it for what they refuse.
 func NewError(k Kind, cause error) *Error {
+	if k < 0 || int(k) >= len(textOf) {
+		k = KindInternal
+	}
 	t := textOf[k]
 	return &Error{Kind: k, Public: t.public, Mender: t.mender, Retry: t.retry, Err: cause}
 }
@@ -122,4 +127,19 @@ func asError(err error) *Error {
 		return e
 	}
 	return NewError(KindUnavailable, err)
+}
+
+// fail makes what leaves the Service of err, with a line in the log. nil stays nil.
+func (s *Service) fail(ctx context.Context, step, attempt string, f *flow, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := asError(err)
+	e.Attempt = attempt
+	if f != nil {
+		e.ConnectionID, e.ReturnTo = f.Connection, f.ReturnTo
+		e.Again = f.again(e.Again)
+	}
+	s.log.WarnContext(ctx, "sign-in failed", "step", step, "attempt", attempt, "connection", e.ConnectionID, "kind", e.Kind.String(), "error", e.Err)
+	return e
 }

@@ -43,40 +43,55 @@ func ReadArrival(r *http.Request) (*Arrival, error) {
 	return a, nil
 }
 
-// Finish verifies the answer that came back to a callback URL and says who signed in. The flow it belongs to is used up, whatever comes out.
+// Finish verifies the answer that came back to a callback URL and says who signed in. The flow it belongs to is used up, whatever comes out; a
+// host that calls Finish itself calls ClearCookies too.
 //
-// Errors: always *Error, except for a test sign-in, which always comes back as a *TestReport or an *Error with its cause.
+// Errors: always *Error, except that a test sign-in which succeeds comes back as a *TestReport. With an error the SignIn is nil.
 func (s *Service) Finish(ctx context.Context, a *Arrival) (*SignIn, error) {
-	in, f, attempt, err := s.finish(ctx, a)
+	got, err := s.receive(a)
+	return s.finish(ctx, a, got, err)
+}
+
+// received is an answer with the protocol that it belongs to; nothing in it is believed yet.
+type received struct {
+	strategy Strategy
+	driver   Driver
+	Receipt
+}
+
+func (s *Service) receive(a *Arrival) (received, error) {
+	strategy, driver, err := s.driverFor(a.Path)
+	if err != nil {
+		return received{}, err
+	}
+	receipt, err := driver.Receive(a)
+	return received{strategy, driver, receipt}, err
+}
+
+// finish goes on with an answer that was received, or was not.
+func (s *Service) finish(ctx context.Context, a *Arrival, got received, err error) (*SignIn, error) {
+	attempt := newAttempt()
+	if err == nil && got.SignOut != nil {
+		err = NewError(KindFlow, errors.New("the answer is a sign-out, not a sign-in"))
+	}
+	var f *flow
+	if err == nil {
+		f, err = s.arrive(ctx, got.strategy, got.State, a.Cookies)
+	}
+	if err != nil {
+		return nil, s.fail(ctx, "finish", attempt, nil, err)
+	}
+	if err = s.consume(ctx, f); err == nil {
+		var in *SignIn
+		if in, err = s.complete(ctx, got.driver, f, a); err == nil {
+			return in, nil
+		}
+	}
 	var report *TestReport
 	if errors.As(err, &report) {
 		return nil, report
 	}
-	return in, s.fail(ctx, "finish", attempt, f, err)
-}
-
-func (s *Service) finish(ctx context.Context, a *Arrival) (_ *SignIn, f *flow, attempt string, err error) {
-	attempt = newAttempt()
-	strategy, driver, err := s.driverFor(a.Path)
-	if err != nil {
-		return nil, nil, attempt, err
-	}
-	receipt, err := driver.Receive(a)
-	if err != nil {
-		return nil, nil, attempt, err
-	}
-	if receipt.SignOut != nil {
-		return nil, nil, attempt, NewError(KindFlow, errors.New("the answer is a sign-out, not a sign-in"))
-	}
-	if f, err = s.arrive(ctx, strategy, receipt.State, a.Cookies); err != nil {
-		return nil, nil, attempt, err
-	}
-	attempt = f.Attempt
-	if err := s.consume(ctx, f); err != nil {
-		return nil, f, attempt, err
-	}
-	in, err := s.complete(ctx, driver, f, a)
-	return in, f, attempt, err
+	return nil, s.fail(ctx, "finish", f.Attempt, f, err)
 }
 
 // complete goes on with a flow that has been consumed.
@@ -108,12 +123,19 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 	}
 	in := &SignIn{
 		Identity: id, Connection: c, Application: f.Application, Organization: f.organization(c),
-		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: from, groups: id.Groups,
+		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: from, groups: id.Groups, verified: f.Verified,
 	}
 	if f.Test {
-		return nil, s.report(ctx, in)
+		report, err := s.report(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return nil, report
 	}
-	return in, s.provision(ctx, in)
+	if err := s.provision(ctx, in); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 func (s *Service) verify(ctx context.Context, driver Driver, t Target, f *flow, a *Arrival) (*claims.Identity, *credential.Token, error) {
@@ -147,21 +169,4 @@ func (s *Service) driverFor(p string) (Strategy, Driver, error) {
 		}
 	}
 	return "", nil, NewError(KindFlow, fmt.Errorf("no protocol answers at this address"))
-}
-
-// fail makes what leaves the Service of err, with a line in the log. nil stays nil.
-func (s *Service) fail(ctx context.Context, step, attempt string, f *flow, err error) error {
-	if err == nil {
-		return nil
-	}
-	e := asError(err)
-	e.Attempt = attempt
-	if f != nil {
-		e.ConnectionID, e.ReturnTo = f.Connection, f.ReturnTo
-		if e.Again != nil {
-			e.Again.Application, e.Again.Organization, e.Again.ReturnTo, e.Again.Data = f.Application, f.Organization, f.ReturnTo, f.Data
-		}
-	}
-	s.log.WarnContext(ctx, "sign-in failed", "step", step, "attempt", attempt, "connection", e.ConnectionID, "kind", e.Kind.String(), "error", e.Err)
-	return e
 }

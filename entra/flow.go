@@ -21,25 +21,28 @@ import (
 // while the cookie holds a random value whose hash is sealed inside. So state is single use, and bound to the browser, the
 // connection and the callback (RFC 9700 section 2.1 and 4.7).
 type flow struct {
-	ID           string        `json:"i"`           // goes into the replay store when the flow is consumed
-	State        string        `json:"s"`           // the value that went to the provider
-	Cookie       string        `json:"k,omitempty"` // with a FlowStore: hash of the cookie's value
-	Connection   string        `json:"c"`
-	Binding      string        `json:"b"` // what of the connection must not change midway
-	Callback     string        `json:"u"`
-	Application  string        `json:"a,omitempty"`
-	Organization string        `json:"o,omitempty"`
-	ByHomeRealm  bool          `json:"h,omitempty"`
-	Test         bool          `json:"t,omitempty"`
-	ReturnTo     string        `json:"r"`
-	Data         []byte        `json:"d,omitempty"`
-	ForceLogin   bool          `json:"f,omitempty"`
-	MaxAge       time.Duration `json:"m,omitempty"`
-	Claims       string        `json:"q,omitempty"`
-	Driver       []byte        `json:"p,omitempty"`
-	Attempt      string        `json:"n"`
-	Begun        int64         `json:"y"` // Unix seconds
-	Expires      int64         `json:"x"`
+	ID           string            `json:"i"`           // goes into the replay store when the flow is consumed
+	State        string            `json:"s"`           // the value that went to the provider
+	Cookie       string            `json:"k,omitempty"` // with a FlowStore: hash of the cookie's value
+	Connection   string            `json:"c"`
+	Binding      string            `json:"b"` // what of the connection must not change midway
+	Callback     string            `json:"u"`
+	Application  string            `json:"a,omitempty"`
+	Organization string            `json:"o,omitempty"`
+	ByHomeRealm  bool              `json:"h,omitempty"`
+	Test         bool              `json:"t,omitempty"`
+	ReturnTo     string            `json:"r"`
+	Data         []byte            `json:"d,omitempty"`
+	ForceLogin   bool              `json:"f,omitempty"`
+	MaxAge       time.Duration     `json:"m,omitempty"`
+	Claims       string            `json:"q,omitempty"`
+	Verified     string            `json:"v,omitempty"` // BeginOptions.VerifiedAddress
+	Hints        map[string]string `json:"l,omitempty"` // those that the connection's aliases name
+	Round        int               `json:"g,omitempty"` // how many sign-ins this one continues
+	Driver       []byte            `json:"p,omitempty"`
+	Attempt      string            `json:"n"`
+	Begun        int64             `json:"y"` // Unix seconds
+	Expires      int64             `json:"x"`
 }
 
 // What fits: browsers keep 4096 bytes of a cookie, name, value and attributes (RFC 6265 section 6.1).
@@ -227,3 +230,18 @@ func hash(parts ...string) string {
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// maxRounds bounds how often one sign-in leads to the next because Entra asks for more.
+const maxRounds = 2
+
+// again completes what Entra asked for by everything that this sign-in was begun with. Asked for too often it is nothing.
+func (f *flow) again(more *BeginOptions) *BeginOptions {
+	if more == nil || f.Test || f.Round >= maxRounds {
+		return nil
+	}
+	o := *more
+	o.Application, o.Organization, o.ReturnTo, o.Data, o.Hints = f.Application, f.Organization, f.ReturnTo, f.Data, f.Hints
+	o.ForceLogin, o.MaxAge, o.VerifiedAddress = f.ForceLogin, f.MaxAge, f.Verified
+	o.continues = &continued{round: f.Round + 1, byHomeRealm: f.ByHomeRealm}
+	return &o
+}

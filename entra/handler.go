@@ -13,7 +13,8 @@ import (
 //	GET, POST /callback/{p}   what comes back; p is oauth2 or wsfed
 //	GET  /signout/{p}         front-channel sign-out
 //
-// Each is a few lines over a method that takes values; a host with a router or a page of its own calls those instead.
+// Each is a few lines over a method that takes values; a host with a router or a page of its own calls those instead. The callback is posted to
+// from the provider's origin, so middleware against cross-site requests must let it through: the flow's cookie and state stand in for it.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ok := strings.CutPrefix(r.URL.Path, s.path)
 	if !ok {
@@ -83,19 +84,16 @@ func (s *Service) serveCallback(w http.ResponseWriter, r *http.Request) {
 		s.showError(w, r, s.fail(r.Context(), "finish", newAttempt(), nil, err))
 		return
 	}
-	notice, err := s.ReadSignOut(a)
-	if err == nil && notice != nil { // WS-Federation's clean-up comes to the reply address
-		s.signedOut(w, r, notice)
+	got, err := s.receive(a)
+	if err == nil && got.SignOut != nil { // WS-Federation's clean-up comes to the reply address
+		s.signedOut(w, r, got.SignOut)
 		return
 	}
-	if _, driver, err := s.driverFor(a.Path); err == nil {
-		if receipt, err := driver.Receive(a); err == nil {
-			for _, c := range s.spent(receipt.State, a.Cookies) {
-				http.SetCookie(w, c)
-			}
-		}
+	s.clearCookies(w, got.State, a.Cookies)
+	in, err := s.finish(r.Context(), a, got, err)
+	if s.goOn(w, r, err) {
+		return
 	}
-	in, err := s.Finish(r.Context(), a)
 	var report *TestReport
 	switch {
 	case errors.As(err, &report) && s.cfg.OnTest != nil:
@@ -109,6 +107,33 @@ func (s *Service) serveCallback(w http.ResponseWriter, r *http.Request) {
 		s.log.InfoContext(r.Context(), "signed in", "attempt", in.Attempt, "connection", in.Connection.ID, "reason", string(in.Decision.Reason))
 		secureHeaders(w)
 		s.cfg.OnSignIn(w, r, in)
+	}
+}
+
+// goOn begins once more where Entra asked for more, and reports whether it did.
+func (s *Service) goOn(w http.ResponseWriter, r *http.Request, err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Again == nil {
+		return false
+	}
+	d, err := s.Begin(r.Context(), e.ConnectionID, *e.Again)
+	if err != nil {
+		return false // the first error says more
+	}
+	d.Redirect(w, r)
+	return true
+}
+
+// ClearCookies removes the cookies of the flow that an answer belongs to, for a host that calls Finish itself.
+func (s *Service) ClearCookies(w http.ResponseWriter, a *Arrival) {
+	if got, err := s.receive(a); err == nil {
+		s.clearCookies(w, got.State, a.Cookies)
+	}
+}
+
+func (s *Service) clearCookies(w http.ResponseWriter, state string, cookies []*http.Cookie) {
+	for _, c := range s.spent(state, cookies) {
+		http.SetCookie(w, c)
 	}
 }
 
@@ -142,6 +167,10 @@ func (s *Service) signedOut(w http.ResponseWriter, r *http.Request, notice *Sign
 func (s *Service) requestOptions(r *http.Request, returnTo, loginHint string) (o BeginOptions, err error) {
 	if s.cfg.BeginOptions != nil {
 		if o, err = s.cfg.BeginOptions(r); err != nil {
+			var e *Error
+			if !errors.As(err, &e) {
+				err = NewError(KindInternal, err)
+			}
 			return o, s.fail(r.Context(), "begin", newAttempt(), nil, err)
 		}
 	}

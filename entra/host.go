@@ -12,22 +12,23 @@ import (
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
-// What a host implements, beside provisioning.UserStore. A store serves one environment.
+// What a host implements, beside provisioning.UserStore. A store serves one environment. Every method of every interface here is called by many
+// goroutines at once, gets the caller's context unchanged, and returns that context's error when it ends.
 
 // Errors of the stores; a store may wrap them, callers use errors.Is.
 var (
 	// ErrNotFound is one value with provisioning.ErrNotFound, so that one type can be both stores.
 	ErrNotFound = provisioning.ErrNotFound
-	// ErrConflict says that the connection has changed since it was read: read it again.
+	// ErrConflict says that the connection has changed since it was read, or exists already: read it again.
 	ErrConflict = errors.New("entra: conflict")
-	// ErrNoConnection says that the address's domain belongs to no connection.
+	// ErrNoConnection is inside an *Error of KindNoConnection: the address's domain belongs to no connection. Stores do not return it.
 	ErrNoConnection = errors.New("entra: no connection for this domain")
 )
 
 // ProviderError is Entra's own error, wherever it came from.
 type ProviderError = aadsts.Error
 
-// ConnectionStore finds connections. Methods are safe for concurrent use.
+// ConnectionStore finds connections.
 type ConnectionStore interface {
 	// Connection returns the connection; ErrNotFound. Nobody modifies what it returns.
 	Connection(ctx context.Context, id string) (*Connection, error)
@@ -48,10 +49,11 @@ type ConnectionLister interface {
 	Connections(ctx context.Context, f Filter) iter.Seq2[*Connection, error]
 }
 
-// ConnectionAdmin is what a Registrar needs of a store.
+// ConnectionAdmin writes connections; only a Registrar calls it.
 type ConnectionAdmin interface {
 	ConnectionLister
-	// Put stores c. Version "" creates; otherwise c.Version must still be the stored one, else ErrConflict.
+	// Put stores a copy of c and returns its new version; c itself stays as it is. Version "" creates: an id that exists is
+	// ErrConflict. Otherwise c.Version must still be the stored one, else, and where there is none, ErrConflict.
 	// A name within the same owner, or a proven domain within the environment, that another connection
 	// holds is *TakenError; then nothing is stored. The check and the write are one step.
 	Put(ctx context.Context, c *Connection) (version string, err error)
@@ -93,7 +95,7 @@ type Sealer interface {
 	Open(ctx context.Context, sealed, about []byte) ([]byte, error)
 }
 
-// Observer hears of each step of a sign-in (discover, begin, receive, verify, enrich, provision). entra/otel is one.
+// Observer hears of each step of a sign-in: discover, begin, verify, enrich, provision.
 // Nothing secret is handed to it.
 type Observer interface {
 	// Start is called as a step begins; the returned context is the step's, the function is called once with its outcome.

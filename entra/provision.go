@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -28,29 +27,19 @@ func (s *Service) provision(ctx context.Context, in *SignIn) (err error) {
 	return nil
 }
 
-// groupsBefore falls back on the groups that the user had at an earlier sign-in, while they are young enough.
-func (s *Service) groupsBefore(in *SignIn) {
-	if _, known := in.groups.Known(); known || !in.Connection.UserGroups || in.User == nil || in.User.GroupsAt.IsZero() {
-		return
-	}
-	if s.now().Sub(in.User.GroupsAt) <= s.cfg.GroupsMaxAge {
-		in.groups, in.GroupsFrom = claims.KnownGroups(in.User.Groups), groupsFromBefore
-	}
-}
-
 // report says what provisioning would do, for a test sign-in.
-func (s *Service) report(ctx context.Context, in *SignIn) error {
+func (s *Service) report(ctx context.Context, in *SignIn) (*TestReport, error) {
 	r := &TestReport{Connection: in.Connection, Identity: in.Identity, Data: in.Data, Attempt: in.Attempt, GroupsFrom: in.GroupsFrom, ReturnTo: in.ReturnTo}
 	if s.provisioner != nil {
 		policy, err := s.policy(ctx, in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if r.Decision, err = s.provisioner.DryRun(ctx, policy, in.Identity); err != nil {
-			return storeError(err)
+			return nil, storeError(err)
 		}
 	}
-	return r
+	return r, nil
 }
 
 // policy is what the connection and the host allow at this sign-in.
@@ -59,7 +48,7 @@ func (s *Service) policy(ctx context.Context, in *SignIn) (provisioning.Policy, 
 	p := provisioning.Policy{
 		ConnectionID: c.ID, ConnectionName: c.Name, ProvenDomains: c.environmentDomains(),
 		SingleTenant: c.TenantID != "" && c.Tenant() == c.TenantID, TrustEmails: c.TrustEmails,
-		CreateMissing: c.CreateMissingUsers, KeepOtherIdentities: c.KeepOtherIdentities, Now: s.now(),
+		CreateMissing: c.CreateMissingUsers, KeepOtherIdentities: c.KeepOtherIdentities, VerifiedAddress: in.verified, Now: s.now(),
 	}
 	var err error
 	if c.SyncProfile && s.cfg.SyncProfiles != nil {

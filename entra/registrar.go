@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
 
@@ -53,12 +54,13 @@ type ConnectionRegistry interface {
 	ConnectionAdmin
 }
 
-// Change is an audit event: who made what of a connection. Secrets are masked.
+// Change is an audit event: who made what of a connection.
 type Change struct {
 	Actor         Actor
-	At            time.Time
-	Before, After *Connection // nil before a creation, after a deletion; read only
-	HighRisk      []string    // changes of trust, tenant and domains, by the field's JSON name
+	At            time.Time   // UTC
+	Before, After *Connection // without secrets; nil before a creation, after a deletion
+	SecretChanged bool        // one of the client secrets
+	HighRisk      []string    // what changed of trust, tenant, provider and domains, by the JSON's names
 }
 
 // RegistrarConfig of a Registrar.
@@ -178,32 +180,22 @@ func allowed(by Actor, before, next *Connection) error {
 	if was.OrganizationID != by.Organization {
 		return ErrNotFound
 	}
-	refuse := func(field string) error { return fmt.Errorf("%w: %s", ErrNotAllowed, field) }
-	switch {
-	case next.OrganizationID != by.Organization:
-		return refuse("organization_id")
-	case next.Cloud != was.Cloud:
-		return refuse("cloud")
-	case next.MetadataURL != was.MetadataURL || next.Issuer != was.Issuer || next.SubjectClaim != was.SubjectClaim || next.InsecureMutableSubject && !was.InsecureMutableSubject:
-		return refuse("metadata_url, issuer and subject_claim")
-	case next.TrustEmails && !was.TrustEmails:
-		return refuse("is_trust_emails_enabled")
-	case next.AnyTenant && !was.AnyTenant:
-		return refuse("is_any_tenant_allowed")
-	case next.AllowMailProviders && !was.AllowMailProviders:
-		return refuse("is_mail_provider_domain_allowed")
-	case next.UseCustomDomain != was.UseCustomDomain:
-		return refuse("is_use_custom_domain")
-	case next.AllApplications != was.AllApplications || !slices.Equal(next.EnabledApplications, was.EnabledApplications) || !slices.Equal(next.Organizations, was.Organizations):
-		return refuse("enabled_applications and organizations")
+	for _, f := range guarded {
+		if f.environment && !f.same(was, next) && !(f.mayEnd && f.off(next)) {
+			return fmt.Errorf("%w: %s", ErrNotAllowed, f.name)
+		}
 	}
 	return nil
 }
 
 // rebound reports whether people come from another tenant, cloud or app registration than before.
 func rebound(before, next *Connection) bool {
-	return before.TenantID != "" && before.TenantID != next.TenantID || before.Cloud != next.Cloud || before.ClientID != next.ClientID ||
-		before.MetadataURL != next.MetadataURL || before.Issuer != next.Issuer || before.UseCommonEndpoint != next.UseCommonEndpoint
+	for _, f := range guarded {
+		if f.binds && !f.same(before, next) {
+			return true
+		}
+	}
+	return before.TenantID != "" && before.TenantID != next.TenantID
 }
 
 // prove brings the states of the home realm domains up to date: the environment proves what it writes, an authority or Entra's discovery proves
@@ -245,7 +237,7 @@ func (r *Registrar) audit(ctx context.Context, by Actor, before, after *Connecti
 	if r.cfg.Audit == nil {
 		return
 	}
-	ch := Change{Actor: by, At: r.cfg.Now().UTC(), Before: before, After: after}
+	ch := Change{Actor: by, At: r.cfg.Now().UTC(), Before: masked(before), After: masked(after)}
 	b, a := before, after
 	if b == nil {
 		b = &Connection{}
@@ -253,15 +245,20 @@ func (r *Registrar) audit(ctx context.Context, by Actor, before, after *Connecti
 	if a == nil {
 		a = &Connection{}
 	}
-	for field, changed := range map[string]bool{
-		"is_trust_emails_enabled": b.TrustEmails != a.TrustEmails,
-		"tenant_id":               b.TenantID != a.TenantID || b.EntraDomain != a.EntraDomain || b.UseCommonEndpoint != a.UseCommonEndpoint || b.AnyTenant != a.AnyTenant,
-		"home_realm_domains":      !slices.Equal(b.ProvenDomains(), a.ProvenDomains()),
-	} {
-		if changed {
-			ch.HighRisk = append(ch.HighRisk, field)
+	ch.SecretChanged = !b.ClientSecret.Equal(a.ClientSecret) || !b.NextClientSecret.Equal(a.NextClientSecret)
+	for _, f := range guarded {
+		if f.highRisk && !f.same(b, a) {
+			ch.HighRisk = append(ch.HighRisk, f.name)
 		}
 	}
-	slices.Sort(ch.HighRisk)
 	r.cfg.Audit(ctx, ch)
+}
+
+// masked returns a copy without secrets.
+func masked(c *Connection) *Connection {
+	out := c.Clone()
+	if out != nil {
+		out.ClientSecret, out.NextClientSecret = credential.Secret{}, credential.Secret{}
+	}
+	return out
 }

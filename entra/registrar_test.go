@@ -70,7 +70,9 @@ func TestEnvironmentProvesWhatItWrites(t *testing.T) {
 	require.Equal(t, c.ID, o.routes(t, "contoso.com"))
 	require.Equal(t, c.ID, o.routes(t, "contoso.io"))
 	require.Len(t, o.changes, 1)
-	require.Equal(t, []string{"home_realm_domains", "tenant_id"}, o.changes[0].HighRisk)
+	require.True(t, o.changes[0].SecretChanged)
+	require.True(t, o.changes[0].After.ClientSecret.IsZero(), "an audit log holds no secret")
+	require.Equal(t, []string{"entra_id_domain", "tenant_id", "client_id", "home_realm_domains"}, o.changes[0].HighRisk)
 }
 
 // A customer's admin claims what is not theirs: it does not route, hides no button, blocks nobody; proof moves it (attack 43).

@@ -8,10 +8,10 @@ import (
 
 // SignIn is a person who signed in, and what was decided about them.
 type SignIn struct {
-	User                      *provisioning.User // nil without Config.Users
-	Identity                  *claims.Identity
-	Connection                *Connection // read only
-	Decision                  provisioning.Decision
+	User                      *provisioning.User    // nil without Config.Users
+	Identity                  *claims.Identity      // complete: with what Graph knows
+	Connection                *Connection           // read only
+	Decision                  provisioning.Decision // without Config.Users the zero value, and nothing was decided
 	Application, Organization string
 	ReturnTo                  string // may be redirected to
 	Data                      []byte // BeginOptions.Data
@@ -22,7 +22,8 @@ type SignIn struct {
 	// GroupsFrom says where the groups come from: "token", "graph", "before" (known from an earlier sign-in), "" when they are not known.
 	GroupsFrom string
 
-	groups claims.Groups
+	groups   claims.Groups
+	verified string // BeginOptions.VerifiedAddress
 }
 
 // Groups returns the person's groups as the host's tokens should say them, and whether they are known at all: those of this sign-in, or

@@ -32,13 +32,9 @@ func (s *Service) signOut(ctx context.Context, connectionID string, o SignOutOpt
 // (OpenID Connect Front-Channel Logout 1.0) or WS-Federation's clean-up. nil: it is something else. Nothing in a notice is signed, so the
 // worst that a forged one may do is to end a session.
 func (s *Service) ReadSignOut(a *Arrival) (*SignOutNotice, error) {
-	_, driver, err := s.driverFor(a.Path)
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := driver.Receive(a)
+	got, err := s.receive(a)
 	if err != nil {
 		return nil, fmt.Errorf("entra: reading a sign-out: %w", err)
 	}
-	return receipt.SignOut, nil
+	return got.SignOut, nil
 }

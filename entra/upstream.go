@@ -34,6 +34,17 @@ func (c *Connection) upstream(hints map[string]string) (url.Values, error) {
 	return params, nil
 }
 
+// named returns those hints that the connection's aliases name.
+func (c *Connection) named(hints map[string]string) map[string]string {
+	var out map[string]string
+	for _, p := range c.UpstreamParams {
+		if v := hints[p.Alias]; p.Alias != "" && v != "" && oneLine(v) {
+			out = withHint(out, p.Alias, v)
+		}
+	}
+	return out
+}
+
 // oneLine reports whether v is at most 512 bytes of UTF-8 without control characters.
 func oneLine(v string) bool {
 	return len(v) <= maxParam && utf8.ValidString(v) && !strings.ContainsFunc(v, func(r rune) bool {

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
-	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/hrd"
 )
 
@@ -183,15 +181,7 @@ func (h *host) connectionPage(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.show(w, r, http.StatusOK, "connection", connectionViewOf(c, callback, r.URL.Query().Get("saved"), h.findings(c)))
-}
-
-// findings are what an admin should look at. Check knows Microsoft's own clouds only, so a host says of its others that they are fine.
-func (h *host) findings(c *entra.Connection) entra.Findings {
-	return slices.DeleteFunc(c.Check(), func(f entra.Finding) bool {
-		ours := slices.ContainsFunc(h.source.clouds, func(own cloud.Cloud) bool { return own.Name == c.Cloud })
-		return f.Severity == entra.SeverityOK || f.Field == "cloud" && ours
-	})
+	h.show(w, r, http.StatusOK, "connection", connectionViewOf(c, callback, r.URL.Query().Get("saved"), c.Check()))
 }
 
 // switchConnection switches a connection on or off. A sign-in that is under way is refused when it comes back to one that is off.
