@@ -3,7 +3,9 @@ package examples
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/memory"
 	entraoauth2 "github.com/tenantdoor/tenantdoor/oauth2"
 	"github.com/tenantdoor/tenantdoor/wsfed"
@@ -71,22 +74,43 @@ func Example() {
 	// Output: 404
 }
 
-// The README shows the code of Example, line by line.
+// addConnection is the README's second block.
+func addConnection(ctx context.Context, connections entra.ConnectionRegistry, clientID, clientSecret string) error {
+	registrar, err := entra.NewRegistrar(entra.RegistrarConfig{Store: connections})
+	if err != nil {
+		return err
+	}
+	_, findings, err := registrar.Save(ctx, entra.Actor{Name: "operator"}, &entra.Connection{
+		Name: "contoso", DisplayName: "Contoso", Strategy: entra.OAuth2, Enabled: true, AllApplications: true,
+		EntraDomain: "contoso.com", ClientID: clientID, ClientSecret: credential.NewSecret(clientSecret),
+		HomeRealmDomains: []string{"contoso.com"}, CreateMissingUsers: true, UserGroups: true,
+	})
+	// End of the README's code.
+	return errors.Join(err, findings.Err())
+}
+
+func TestAddConnection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // no tenant is looked up: the host's context ends every wait
+	require.ErrorIs(t, addConnection(ctx, memory.NewConnections(), "c0a70500-0000-4000-8000-0000000000a1", "a test's"), context.Canceled)
+	require.ErrorContains(t, addConnection(t.Context(), memory.NewConnections(), "not a GUID", "a test's"), "client_id")
+}
+
+// The README shows this file's code, line by line.
 func TestReadme(t *testing.T) {
 	source, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
-	_, code, found := bytes.Cut(source, []byte("\tkey := newKey()\n\n"))
-	require.True(t, found)
-	code, _, found = bytes.Cut(code, []byte("\t// End of the README's code"))
-	require.True(t, found)
-	code = regexp.MustCompile(`(?m)^\t`).ReplaceAll(code, nil)
-
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
-	_, shown, found := strings.Cut(string(readme), "```go\n")
-	require.True(t, found)
-	shown, _, found = strings.Cut(shown, "```")
-	require.True(t, found)
-	require.Equal(t, string(code), shown)
-	require.LessOrEqual(t, strings.Count(shown, "\n"), 34, "it is to be read at a glance")
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
+	require.Len(t, blocks, 2)
+	for i, start := range []string{"\tkey := newKey()\n\n", "clientID, clientSecret string) error {\n"} {
+		_, code, found := bytes.Cut(source, []byte(start))
+		require.True(t, found)
+		code, _, found = bytes.Cut(code, []byte("\t// End of the README's code"))
+		require.True(t, found)
+		code = regexp.MustCompile(`(?m)^\t`).ReplaceAll(code, nil)
+		require.Equal(t, string(code), string(blocks[i][1]))
+		require.LessOrEqual(t, bytes.Count(code, []byte("\n")), 34, "it is to be read at a glance")
+	}
 }
