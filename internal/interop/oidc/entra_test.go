@@ -31,7 +31,8 @@ const callback = "https://app.example/callback"
 // fakeEntra is the fake Entra behind TLS, as Microsoft's libraries demand. It listens on loopback, whatever name it goes by.
 type fakeEntra struct {
 	*entratest.Server
-	roots string // file with the certificate to trust, in PEM
+	address string // where it listens: host and port
+	roots   string // file with the certificate to trust, in PEM
 }
 
 // newEntra starts one. login is the address that it goes by, such as https://login.microsoftonline.com, "" for the one where it
@@ -70,7 +71,7 @@ func newEntra(t *testing.T, login string) *fakeEntra {
 	for _, app := range []string{entratest.ContosoApp, entratest.MultiTenantApp} {
 		require.NoError(t, entra.AddRedirectURI(app, callback))
 	}
-	return &fakeEntra{Server: entra, roots: file}
+	return &fakeEntra{Server: entra, address: address, roots: file}
 }
 
 // registerCertificate makes a key and registers its certificate with Contoso's application.

@@ -47,8 +47,8 @@ serve({
     const parameters = Object.fromEntries(new URL(answer).searchParams);
     const { state, nonce, codeVerifier } = pending;
     return told(await app.acquireTokenByCode(
-      { code: parameters.code, redirectUri: redirect, scopes: scope.split(' '), codeVerifier: verifier ?? codeVerifier, state },
-      { ...parameters, nonce },
+      { code: parameters.code, redirectUri: redirect, scopes: scope.split(' '), codeVerifier: verifier ?? codeVerifier, state, nonce },
+      parameters,
     ));
   },
   async silent({ scope, force }) {
