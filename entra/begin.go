@@ -51,7 +51,7 @@ type Departure struct {
 // SetCookies sets the cookie, and removes the oldest of the browser's flows beyond five.
 func (d *Departure) SetCookies(w http.ResponseWriter, r *http.Request) {
 	if d.service != nil {
-		for _, c := range d.service.surplus(r.Cookies()) {
+		for _, c := range d.service.surplus(r.Cookies(), len(d.Cookie.Name)+len(d.Cookie.Value)) {
 			http.SetCookie(w, c)
 		}
 	}

@@ -110,8 +110,10 @@ type DomainProof struct {
 // left out (Check reports it).
 func (c *Connection) Domains() []string {
 	var out []string
+	seen := make(map[string]bool, len(c.HomeRealmDomains))
 	for _, d := range c.HomeRealmDomains {
-		if domain, err := hrd.Canonical(d); err == nil && !slices.Contains(out, domain) {
+		if domain, err := hrd.Canonical(d); err == nil && !seen[domain] {
+			seen[domain] = true
 			out = append(out, domain)
 		}
 	}
@@ -120,11 +122,11 @@ func (c *Connection) Domains() []string {
 
 // ProvenDomains returns the canonical home realm domains that route: still listed, and proven.
 func (c *Connection) ProvenDomains() []string {
-	return slices.DeleteFunc(c.Domains(), func(domain string) bool {
-		return !slices.ContainsFunc(c.DomainProofs, func(p DomainProof) bool {
-			return p.Domain == domain && p.State == DomainProven
-		})
-	})
+	proven := make(map[string]bool, len(c.DomainProofs))
+	for _, p := range c.DomainProofs {
+		proven[p.Domain] = p.State == DomainProven
+	}
+	return slices.DeleteFunc(c.Domains(), func(domain string) bool { return !proven[domain] })
 }
 
 // Tenant returns what the authority's address names: the pinned GUID, else the domain in canonical form.

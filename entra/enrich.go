@@ -76,7 +76,7 @@ func (s *Service) groupsBefore(in *SignIn) {
 	if _, known := in.groups.Known(); known || !in.Connection.UserGroups || in.User == nil || in.User.GroupsAt.IsZero() {
 		return
 	}
-	if s.now().Sub(in.User.GroupsAt) <= s.cfg.GroupsMaxAge {
+	if age := s.now().Sub(in.User.GroupsAt); age >= 0 && age <= s.cfg.GroupsMaxAge { // of the future is of no known time
 		in.groups, in.GroupsFrom = claims.KnownGroups(in.User.Groups), groupsFromBefore
 	}
 }

@@ -56,7 +56,7 @@ func addContoso(fake *entratest.Server, connections *memory.Connections) *entra.
 	if err != nil {
 		log.Fatal(err)
 	}
-	c, findings, err := registrar.Save(context.Background(), entra.Actor{Name: "operator"}, &entra.Connection{
+	c, findings, err := registrar.Save(context.Background(), entra.Environment("operator"), &entra.Connection{
 		Name: "contoso", DisplayName: "Contoso", Strategy: entra.OAuth2, Enabled: true, AllApplications: true,
 		EntraDomain: "contoso.com", Cloud: fake.Cloud().Name,
 		ClientID: entratest.ContosoApp, ClientSecret: credential.NewSecret(entratest.ContosoSecret),

@@ -51,6 +51,7 @@ const (
 	maxData        = 1024 // of BeginOptions.Data when the flow is the cookie
 	maxDriverState = 512
 	maxFlows       = 5 // open flows of one browser; the oldest go
+	maxFlowBytes   = 6 << 10
 )
 
 // The refusals of a flow. They are told apart in logs, not to people.
@@ -184,22 +185,24 @@ func (s *Service) cookie(name, value string, life time.Duration) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: sameSite, MaxAge: age}
 }
 
-// surplus returns deletions for the browser's oldest flow cookies, so that one more makes maxFlows at the most. Their names begin with the
-// time of their begin.
-func (s *Service) surplus(cookies []*http.Cookie) []*http.Cookie {
-	var names []string
+// surplus returns deletions for the browser's oldest flow cookies, so that with one more of size bytes they are maxFlows at the most, and no more
+// than maxFlowBytes together: servers refuse a Cookie header that is too long, and then nobody signs in. Their names begin with the time of their begin.
+func (s *Service) surplus(cookies []*http.Cookie, size int) []*http.Cookie {
+	var ours []*http.Cookie
 	for _, c := range cookies {
 		if strings.HasPrefix(c.Name, s.cookiePrefix()) {
-			names = append(names, c.Name)
+			ours = append(ours, c)
+			size += len(c.Name) + len(c.Value)
 		}
 	}
-	if len(names) < maxFlows {
-		return nil
-	}
-	slices.Sort(names)
+	slices.SortFunc(ours, func(a, b *http.Cookie) int { return strings.Compare(a.Name, b.Name) })
 	var drop []*http.Cookie
-	for _, name := range names[:len(names)-maxFlows+1] {
-		drop = append(drop, s.cookie(name, "", 0))
+	for i, c := range ours {
+		if len(ours)-i < maxFlows && size <= maxFlowBytes {
+			break
+		}
+		size -= len(c.Name) + len(c.Value)
+		drop = append(drop, s.cookie(c.Name, "", 0))
 	}
 	return drop
 }

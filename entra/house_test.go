@@ -75,7 +75,7 @@ func newHouse(t *testing.T, change ...func(*entra.Config)) *house {
 func (h *house) save(t *testing.T, c *entra.Connection) *entra.Connection {
 	t.Helper()
 	c.Enabled, c.AllApplications, c.UserGroups, c.CreateMissingUsers, c.Cloud = true, true, true, true, h.fake.Cloud().Name
-	saved, findings, err := h.registrar.Save(t.Context(), entra.Actor{Name: "test"}, c)
+	saved, findings, err := h.registrar.Save(t.Context(), entra.Environment("test"), c)
 	require.NoError(t, err, "%v", findings)
 	return saved
 }
@@ -87,7 +87,7 @@ func (h *house) edit(t *testing.T, id string, change func(*entra.Connection)) {
 	require.NoError(t, err)
 	c = c.Clone()
 	change(c)
-	_, findings, err := h.registrar.Save(t.Context(), entra.Actor{Name: "test"}, c)
+	_, findings, err := h.registrar.Save(t.Context(), entra.Environment("test"), c)
 	require.NoError(t, err, "%v", findings)
 }
 

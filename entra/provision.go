@@ -82,11 +82,11 @@ func (s *Service) joining(ctx context.Context, c *Connection, organization strin
 // environmentDomains are the proven domains that count for linking: those that the environment proved or its authority vouches for.
 // Entra's discovery alone is not enough, because an unmanaged tenant can come to hold a domain by email sign-up.
 func (c *Connection) environmentDomains() []string {
-	proven := c.ProvenDomains()
-	return slices.DeleteFunc(proven, func(d string) bool {
-		i := slices.IndexFunc(c.DomainProofs, func(p DomainProof) bool { return p.Domain == d && p.State == DomainProven })
-		return i < 0 || c.DomainProofs[i].By == ProofByEntra
-	})
+	entras := map[string]bool{}
+	for _, proof := range c.DomainProofs {
+		entras[proof.Domain] = proof.By == ProofByEntra
+	}
+	return slices.DeleteFunc(c.ProvenDomains(), func(domain string) bool { return entras[domain] })
 }
 
 func storeError(err error) error {

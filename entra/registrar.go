@@ -16,35 +16,11 @@ import (
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
 
-// Actor is who changes a connection. Organization "" is the environment: the host itself, or its operator. Otherwise it is an administrator of a
-// customer, who may be hostile and may do less.
-type Actor struct {
-	Organization string
-	Name         string // for the audit log
-}
-
-// Environment reports whether the actor is the host itself.
-func (a Actor) Environment() bool { return a.Organization == "" }
-
-// DomainAuthority vouches for domains on the environment's behalf: a table of verified domains, or a DNS record.
-type DomainAuthority interface {
-	// Proven reports whether the domain (canonical) is the actor's.
-	Proven(ctx context.Context, domain string, by Actor) (bool, error)
-}
-
-// Who proved a domain, in DomainProof.By.
-const (
-	ProofByEnvironment = "environment" // it wrote the connection
-	ProofByAuthority   = "authority"   // RegistrarConfig.Domains vouched
-	ProofByEntra       = "entra"       // Entra's discovery names the connection's own tenant for the domain
-)
-
 // Errors of a Registrar.
 var (
 	// ErrNotAllowed says that the actor may not make this change.
 	ErrNotAllowed = errors.New("entra: the organization's administrator may not change this")
-	// ErrTenantChanged says that the connection's domain now belongs to another tenant than the pinned one. The environment confirms by
-	// saving with TenantID "".
+	// ErrTenantChanged says that the connection's domain now belongs to another tenant than the pinned one, until ConfirmTenant.
 	ErrTenantChanged = errors.New("entra: the domain belongs to another tenant than before")
 )
 
@@ -89,45 +65,38 @@ func NewRegistrar(c RegistrarConfig) (*Registrar, error) {
 	return &Registrar{cfg: c}, nil
 }
 
-// Save creates (Version "") or changes a connection and returns what was stored. A client secret that is absent on a change stays as it is.
+// Save creates (Version "") or changes a connection and returns what was stored. On a change, a client secret or a tenant id that is absent stays
+// as it is. An organization's administrator gets a new id whatever they ask for.
 //
-// Errors: the findings' when one of them is an error; ErrNotAllowed; ErrTenantChanged; ErrConflict; *TakenError; the store's own. The findings
-// are returned beside every error that they explain.
+// Errors: the findings' when one of them is an error; ErrNotAllowed; ErrTenantChanged; ErrNotFound; ErrConflict; *TakenError; the store's own.
+// The findings are returned beside every error that they explain.
 func (r *Registrar) Save(ctx context.Context, by Actor, c *Connection) (*Connection, Findings, error) {
-	next := c.Clone()
-	var before *Connection
-	if next.Version == "" {
-		next.DomainProofs = nil
-		if next.ID == "" {
-			next.ID = "conn_" + strings.ToLower(rand.Text())
-		}
-	} else {
-		var err error
-		if before, err = r.cfg.Store.Connection(ctx, next.ID); err != nil {
-			return nil, nil, err
-		}
-		if before.Version != next.Version {
-			return nil, nil, ErrConflict
-		}
-		next.DomainProofs = slices.Clone(before.DomainProofs)
-		if next.ClientSecret.IsZero() {
-			next.ClientSecret = before.ClientSecret
-		}
-		if next.NextClientSecret.IsZero() {
-			next.NextClientSecret = before.NextClientSecret
-		}
+	return r.save(ctx, by, c, false)
+}
+
+// ConfirmTenant accepts that a connection's domain now belongs to another tenant (ErrTenantChanged). Trust in its addresses ends, and the
+// domains of an organization's connection are to be proven anew. Only the environment may.
+func (r *Registrar) ConfirmTenant(ctx context.Context, by Actor, id string) (*Connection, Findings, error) {
+	if !by.IsEnvironment() {
+		return nil, nil, fmt.Errorf("%w: tenant_id", ErrNotAllowed)
 	}
-	if err := allowed(by, before, next); err != nil {
+	c, err := r.cfg.Store.Connection(ctx, id)
+	if err != nil {
 		return nil, nil, err
 	}
-	found := next.Check()
-	if _, ok := findCloud(r.cfg.Clouds, next.Cloud); !ok {
-		found = append(found, Finding{ConnectionID: next.ID, Field: "cloud", Problem: fmt.Sprintf("cloud %q is not known", next.Cloud), Fix: "name one of Microsoft's clouds", Mender: aadsts.MenderHost, Severity: SeverityError})
+	return r.save(ctx, by, c, true)
+}
+
+func (r *Registrar) save(ctx context.Context, by Actor, c *Connection, confirmed bool) (*Connection, Findings, error) {
+	before, next, err := r.merge(ctx, by, c)
+	if err != nil {
+		return nil, nil, err
 	}
+	found := r.check(by, next)
 	if err := found.Err(); err != nil {
 		return nil, found, err
 	}
-	warnings, err := r.pin(ctx, by, before, next)
+	warnings, err := r.pin(ctx, before, next, confirmed)
 	found = append(found, warnings...)
 	if err != nil {
 		return nil, found, err
@@ -140,16 +109,87 @@ func (r *Registrar) Save(ctx context.Context, by Actor, c *Connection) (*Connect
 			found = append(found, Finding{ConnectionID: next.ID, Field: "is_trust_emails_enabled", Problem: "tenant, cloud or client changed, so trust in its addresses was switched off", Fix: "switch it on again after checking the new tenant", Mender: aadsts.MenderHost, Severity: SeverityWarning})
 		}
 	}
-	if err := r.prove(ctx, by, next); err != nil {
+	if err := r.prove(ctx, by, before, next); err != nil {
 		return nil, found, err
 	}
-	version, err := r.cfg.Store.Put(ctx, next)
+	saved, err := r.put(ctx, by, before, next)
+	return saved, found, err
+}
+
+// merge returns what is stored and what is to be: what a form leaves out is kept, what only the Registrar writes is never taken from it.
+func (r *Registrar) merge(ctx context.Context, by Actor, c *Connection) (before, next *Connection, err error) {
+	next = c.Clone()
+	if next.Version == "" {
+		next.DomainProofs = nil
+		if next.ID == "" || !by.IsEnvironment() {
+			next.ID = "conn_" + strings.ToLower(rand.Text())
+		}
+		return nil, next, allowed(by, nil, next)
+	}
+	before, err = r.cfg.Store.Connection(ctx, next.ID)
 	if err != nil {
-		return nil, found, err
+		return nil, nil, err
 	}
-	next.Version = version
-	r.audit(ctx, by, before, next)
-	return next, found, nil
+	if err := allowed(by, before, next); err != nil { // first, so that nobody learns of another's connection
+		return nil, nil, err
+	}
+	if before.Version != next.Version {
+		return nil, nil, ErrConflict
+	}
+	next.DomainProofs = slices.Clone(before.DomainProofs)
+	if next.ClientSecret.IsZero() {
+		next.ClientSecret = before.ClientSecret
+	}
+	if next.NextClientSecret.IsZero() {
+		next.NextClientSecret = before.NextClientSecret
+	}
+	if next.TenantID == "" {
+		next.TenantID = before.TenantID
+	}
+	return before, next, nil
+}
+
+// maxOrganizationDomains bounds the home realm domains of an organization's administrator: each may cost a look-up.
+const maxOrganizationDomains = 100
+
+// check adds to Check what only a Registrar knows.
+func (r *Registrar) check(by Actor, c *Connection) Findings {
+	found := c.Check()
+	fault := func(field, problem, fix string) {
+		found = append(found, Finding{ConnectionID: c.ID, Field: field, Problem: problem, Fix: fix, Mender: aadsts.MenderAppOwner, Severity: SeverityError})
+	}
+	if _, ok := findCloud(r.cfg.Clouds, c.Cloud); !ok {
+		fault("cloud", fmt.Sprintf("%q is not known", clipText(c.Cloud)), "use one of "+strings.Join(cloud.Names(), ", "))
+	}
+	if !by.IsEnvironment() && len(c.HomeRealmDomains) > maxOrganizationDomains {
+		fault("home_realm_domains", fmt.Sprintf("holds more than %d domains", maxOrganizationDomains), "ask the operator to add more")
+	}
+	return found
+}
+
+// put stores a connection. A domain that the environment or its authority proves is taken from a holder whose only proof is Entra's.
+func (r *Registrar) put(ctx context.Context, by Actor, before, next *Connection) (*Connection, error) {
+	for range maxDisplaced {
+		version, err := r.cfg.Store.Put(ctx, next)
+		if err == nil {
+			next.Version = version
+			r.audit(ctx, by, before, next)
+			return next, nil
+		}
+		var taken *TakenError
+		if !errors.As(err, &taken) {
+			return nil, err
+		}
+		if displaced, derr := r.displace(ctx, by, next, taken); derr != nil {
+			return nil, derr
+		} else if !displaced {
+			if !by.IsEnvironment() {
+				return nil, &TakenError{Field: taken.Field, Value: taken.Value} // whose it is, is the environment's to know
+			}
+			return nil, err
+		}
+	}
+	return nil, ErrConflict
 }
 
 // Delete removes a connection. Version "" deletes whatever is stored.
@@ -158,7 +198,7 @@ func (r *Registrar) Delete(ctx context.Context, by Actor, id, version string) er
 	if err != nil {
 		return err
 	}
-	if !by.Environment() && before.OrganizationID != by.Organization {
+	if !by.owns(before.OrganizationID) {
 		return ErrNotFound // another's connection is none
 	}
 	if err := r.cfg.Store.Delete(ctx, id, version); err != nil {
@@ -170,14 +210,17 @@ func (r *Registrar) Delete(ctx context.Context, by Actor, id, version string) er
 
 // allowed holds an organization's administrator to their own organization, and away from what steers where we fetch from, whom we trust and whom we let in.
 func allowed(by Actor, before, next *Connection) error {
-	if by.Environment() {
+	if by.IsEnvironment() {
 		return nil
 	}
 	was := before
 	if was == nil {
 		was = &Connection{OrganizationID: by.Organization}
 	}
-	if was.OrganizationID != by.Organization {
+	if !by.owns(was.OrganizationID) {
+		if before == nil {
+			return ErrNotAllowed // nobody's actor
+		}
 		return ErrNotFound
 	}
 	for _, f := range guarded {
@@ -188,49 +231,23 @@ func allowed(by Actor, before, next *Connection) error {
 	return nil
 }
 
-// rebound reports whether people come from another tenant, cloud or app registration than before.
+// rebound reports whether people come from another tenant, cloud or app registration than before. The first pin of a tenant is no change.
 func rebound(before, next *Connection) bool {
 	for _, f := range guarded {
 		if f.binds && !f.same(before, next) {
 			return true
 		}
 	}
-	return before.TenantID != "" && before.TenantID != next.TenantID
+	if before.TenantID == "" {
+		return !strings.EqualFold(before.EntraDomain, next.EntraDomain)
+	}
+	return before.TenantID != next.TenantID || widened(before, next)
 }
 
-// prove brings the states of the home realm domains up to date: the environment proves what it writes, an authority or Entra's discovery proves
-// an organization's. A proof that was earned stays with its domain.
-func (r *Registrar) prove(ctx context.Context, by Actor, next *Connection) error {
-	var proofs []DomainProof
-	for _, domain := range next.Domains() {
-		if i := slices.IndexFunc(next.DomainProofs, func(p DomainProof) bool { return p.Domain == domain }); i >= 0 && next.DomainProofs[i].State == DomainProven && !by.Environment() {
-			proofs = append(proofs, next.DomainProofs[i])
-			continue
-		}
-		p := DomainProof{Domain: domain, State: DomainProven, At: r.cfg.Now().UTC()}
-		switch vouched, err := r.vouched(ctx, domain, by); {
-		case err != nil:
-			return fmt.Errorf("entra: proving %s: %w", domain, err)
-		case by.Environment():
-			p.By = ProofByEnvironment
-		case vouched:
-			p.By = ProofByAuthority
-		case next.TenantID != "" && !next.UseCommonEndpoint && r.tenantOf(ctx, next, domain) == next.TenantID:
-			p.By = ProofByEntra
-		default:
-			p.State = DomainPending
-		}
-		proofs = append(proofs, p)
-	}
-	next.DomainProofs = proofs
-	return nil
-}
-
-func (r *Registrar) vouched(ctx context.Context, domain string, by Actor) (bool, error) {
-	if by.Environment() || r.cfg.Domains == nil {
-		return false, nil
-	}
-	return r.cfg.Domains.Proven(ctx, domain, by)
+// widened reports whether people of more tenants come than before.
+func widened(before, next *Connection) bool {
+	had := before.AdmittedTenants()
+	return next.AnyTenant && !before.AnyTenant || slices.ContainsFunc(next.AdmittedTenants(), func(t string) bool { return !slices.Contains(had, t) })
 }
 
 func (r *Registrar) audit(ctx context.Context, by Actor, before, after *Connection) {

@@ -2,10 +2,12 @@ package entra_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
@@ -25,7 +27,7 @@ func (o *office) Proven(_ context.Context, domain string, by entra.Actor) (bool,
 	return o.vouch[domain] == by.Organization, nil
 }
 
-var environment = entra.Actor{Name: "operator"}
+var environment = entra.Environment("operator")
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
@@ -78,15 +80,18 @@ func TestEnvironmentProvesWhatItWrites(t *testing.T) {
 // A customer's admin claims what is not theirs: it does not route, hides no button, blocks nobody; proof moves it (attack 43).
 func TestOrganizationsRaceForADomain(t *testing.T) {
 	o := newOffice(t)
-	fabrikam := entra.Actor{Organization: "org_fabrikam", Name: "mallory"}
-	contoso := entra.Actor{Organization: "org_contoso", Name: "ann"}
+	fabrikam := entra.Administrator("org_fabrikam", "mallory")
+	contoso := entra.Administrator("org_contoso", "ann")
 
-	squatter, _, err := o.Save(t.Context(), fabrikam, draft("org_fabrikam", "fabrikam.com", "contoso.com", "fabrikam.com"))
+	// Naming the victim's tenant costs nothing: discovery is public.
+	squatter, _, err := o.Save(t.Context(), fabrikam, draft("org_fabrikam", "contoso.com", "contoso.com", "fabrikam.com"))
 	require.NoError(t, err)
+	require.Equal(t, entratest.ContosoID, squatter.TenantID)
+	require.Empty(t, squatter.ProvenDomains())
 	require.Empty(t, o.routes(t, "contoso.com"))
-	require.Equal(t, squatter.ID, o.routes(t, "fabrikam.com"), "Entra's discovery names their own tenant")
-	require.Equal(t, []string{"fabrikam.com"}, squatter.ProvenDomains())
+	require.Empty(t, o.routes(t, "fabrikam.com"))
 
+	o.vouch["contoso.com"] = "org_contoso"
 	owner, _, err := o.Save(t.Context(), contoso, draft("org_contoso", "contoso.com", "contoso.com"))
 	require.NoError(t, err)
 	require.Equal(t, owner.ID, o.routes(t, "contoso.com"))
@@ -112,10 +117,173 @@ func TestOrganizationsRaceForADomain(t *testing.T) {
 	require.Empty(t, o.routes(t, "tailspin.example"))
 }
 
+// A save of the environment for another reason, trust for one, proves nothing that an organization's admin has listed.
+func TestEnvironmentSavesProveNothingElse(t *testing.T) {
+	o := newOffice(t)
+	c, _, err := o.Save(t.Context(), entra.Administrator("org_fabrikam", "mallory"), draft("org_fabrikam", "fabrikam.com", "victim.example"))
+	require.NoError(t, err)
+	c.TrustEmails = true
+	c.HomeRealmDomains = append(c.HomeRealmDomains, "fabrikam.com")
+	c, _, err = o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.True(t, c.TrustEmails)
+	require.Equal(t, []string{"fabrikam.com"}, c.ProvenDomains(), "what the environment adds itself, it proves")
+
+	_, err = o.ProveDomain(t.Context(), entra.Administrator("org_fabrikam", "mallory"), c.ID, "victim.example")
+	require.ErrorIs(t, err, entra.ErrNotAllowed)
+	c, err = o.ProveDomain(t.Context(), environment, c.ID, "@Victim.example")
+	require.NoError(t, err)
+	require.Equal(t, []string{"victim.example", "fabrikam.com"}, c.ProvenDomains())
+
+	// A domain that is proven elsewhere does not keep the environment from switching a squatter off.
+	squatter, _, err := o.Save(t.Context(), entra.Administrator("org_x", "x"), draft("org_x", "contoso.com", "victim.example"))
+	require.NoError(t, err)
+	squatter.Enabled = false
+	_, _, err = o.Save(t.Context(), environment, squatter)
+	require.NoError(t, err)
+	_, err = o.ProveDomain(t.Context(), environment, squatter.ID, "victim.example")
+	var taken *entra.TakenError
+	require.ErrorAs(t, err, &taken)
+}
+
+// administrator is the identity of somebody who signed in, with directory roles.
+func administrator(t *testing.T, tenant, acct string, roles ...string) *claims.Identity {
+	t.Helper()
+	id, err := claims.FromVerifiedJWT([]byte(toJSON(t, map[string]any{
+		"iss": "https://login.example/" + tenant + "/v2.0", "sub": "s", "tid": tenant, "oid": annObject, "acct": acct, "wids": roles,
+	})))
+	require.NoError(t, err)
+	return id
+}
+
+// Entra's discovery counts once an administrator of that tenant has signed in through the connection; a better proof takes the domain away again.
+func TestProveByAdministrator(t *testing.T) {
+	const globalAdmin = "62e90394-69f5-4237-9190-012177145e10"
+	o := newOffice(t)
+	by := entra.Administrator("org_contoso", "ann")
+	c, _, err := o.Save(t.Context(), by, draft("org_contoso", "contoso.com", "contoso.com", "fabrikam.com", "nowhere.example"))
+	require.NoError(t, err)
+	for name, id := range map[string]*claims.Identity{
+		"nobody":       nil,
+		"other tenant": administrator(t, entratest.FabrikamID, "0", globalAdmin),
+		"no admin":     administrator(t, entratest.ContosoID, "0", "b79fbf4d-3ef9-4689-8143-76b194e85509"),
+		"no roles":     administrator(t, entratest.ContosoID, "0"),
+		"a guest":      administrator(t, entratest.ContosoID, "1", globalAdmin),
+	} {
+		_, err := o.ProveByAdministrator(t.Context(), by, c.ID, id)
+		require.ErrorIs(t, err, entra.ErrNotAllowed, name)
+	}
+	admin := administrator(t, entratest.ContosoID, "0", globalAdmin)
+	_, err = o.ProveByAdministrator(t.Context(), entra.Administrator("org_other", "x"), c.ID, admin)
+	require.ErrorIs(t, err, entra.ErrNotFound)
+	c, err = o.ProveByAdministrator(t.Context(), by, c.ID, admin)
+	require.NoError(t, err)
+	require.Equal(t, []string{"contoso.com"}, c.ProvenDomains(), "only what discovery names this tenant for")
+	require.Equal(t, entra.ProofByEntra, c.DomainProofs[0].By)
+
+	o.vouch["contoso.com"] = "org_owner"
+	owner, _, err := o.Save(t.Context(), entra.Administrator("org_owner", "o"), draft("org_owner", "contoso.com", "contoso.com"))
+	require.NoError(t, err)
+	require.Equal(t, owner.ID, o.routes(t, "contoso.com"), "the authority's word displaces Entra's")
+	stored, err := o.store.Connection(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Equal(t, entra.DomainLapsed, stored.DomainProofs[0].State)
+	_, err = o.ProveByAdministrator(t.Context(), by, c.ID, admin)
+	var taken *entra.TakenError
+	require.ErrorAs(t, err, &taken, "and not the other way round")
+	require.Empty(t, taken.ConnectionID, "whose it is, is not the organization's to know")
+}
+
+// Who vouched is asked again, and a domain that is no longer theirs lapses.
+func TestRecheck(t *testing.T) {
+	o := newOffice(t)
+	o.vouch["northwind.example"] = "org_contoso"
+	by := entra.Administrator("org_contoso", "ann")
+	c, _, err := o.Save(t.Context(), by, draft("org_contoso", "contoso.com", "contoso.com", "northwind.example"))
+	require.NoError(t, err)
+	c, err = o.ProveByAdministrator(t.Context(), by, c.ID, administrator(t, entratest.ContosoID, "0", "62e90394-69f5-4237-9190-012177145e10"))
+	require.NoError(t, err)
+	require.Len(t, c.ProvenDomains(), 2)
+	same, err := o.Recheck(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Equal(t, c.Version, same.Version, "nothing changed, nothing is written")
+
+	o.fake.SetFaults(entratest.Faults{Fail: map[string]int{entratest.EndpointDiscovery: -1}})
+	same, err = o.Recheck(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Len(t, same.ProvenDomains(), 2, "when nobody answers, states stay")
+
+	o.fake.SetFaults(entratest.Faults{})
+	delete(o.vouch, "northwind.example")
+	require.NoError(t, o.fake.Edit(moveContoso))
+	c, err = o.Recheck(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Empty(t, c.ProvenDomains())
+	require.Empty(t, o.routes(t, "contoso.com"))
+}
+
+// moveContoso makes contoso.com a domain of Fabrikam's tenant.
+func moveContoso(tenants []entratest.Tenant) []entratest.Tenant {
+	tenants[0].Domains = []string{"contoso.onmicrosoft.com"}
+	tenants[1].Domains = append(tenants[1].Domains, "contoso.com")
+	return tenants
+}
+
+// An unpinned connection that is pointed elsewhere is another one: what it was trusted for ends.
+func TestUnpinnedConnectionIsPointedElsewhere(t *testing.T) {
+	o := newOffice(t)
+	c := draft("org_contoso", "unknown.example", "contoso.com")
+	c.TrustEmails = true
+	c, _, err := o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.Empty(t, c.TenantID)
+	require.True(t, c.TrustEmails)
+	c.EntraDomain = "fabrikam.com"
+	c, _, err = o.Save(t.Context(), entra.Administrator("org_contoso", "mallory"), c)
+	require.NoError(t, err)
+	require.Equal(t, entratest.FabrikamID, c.TenantID)
+	require.False(t, c.TrustEmails)
+	require.Empty(t, c.ProvenDomains())
+}
+
+// An organization's admin gets an id that nobody had, and learns nothing of others' connections.
+func TestOrganizationLearnsNothing(t *testing.T) {
+	o := newOffice(t)
+	by := entra.Administrator("org_contoso", "mallory")
+	c := draft("org_contoso", "contoso.com")
+	c.ID = "conn_of_another"
+	c, _, err := o.Save(t.Context(), by, c)
+	require.NoError(t, err)
+	require.NotEqual(t, "conn_of_another", c.ID)
+
+	theirs, _, err := o.Save(t.Context(), environment, draft("org_fabrikam", "fabrikam.com"))
+	require.NoError(t, err)
+	guess := theirs.Clone()
+	guess.Version = "a guess"
+	_, _, err = o.Save(t.Context(), by, guess)
+	require.ErrorIs(t, err, entra.ErrNotFound, "as for one that does not exist")
+	_, err = o.ProveDomain(t.Context(), by, theirs.ID, "fabrikam.com")
+	require.ErrorIs(t, err, entra.ErrNotAllowed)
+	_, _, err = o.ConfirmTenant(t.Context(), by, c.ID)
+	require.ErrorIs(t, err, entra.ErrNotAllowed)
+
+	_, _, err = o.Save(t.Context(), entra.Actor{}, draft("", "contoso.com"))
+	require.ErrorIs(t, err, entra.ErrNotAllowed, "nobody's actor")
+	require.ErrorIs(t, o.Delete(t.Context(), entra.Actor{Name: "x"}, theirs.ID, ""), entra.ErrNotFound)
+
+	many := draft("org_contoso", "contoso.com")
+	for i := range 101 {
+		many.HomeRealmDomains = append(many.HomeRealmDomains, fmt.Sprintf("d%d.example", i))
+	}
+	_, findings, err := o.Save(t.Context(), by, many)
+	require.Error(t, err)
+	require.NotEmpty(t, findings)
+}
+
 func TestDomainAuthority(t *testing.T) {
 	o := newOffice(t)
 	o.vouch["northwind.example"] = "org_northwind"
-	c, _, err := o.Save(t.Context(), entra.Actor{Organization: "org_northwind"}, draft("org_northwind", "fabrikam.com", "northwind.example", "tailspin.example"))
+	c, _, err := o.Save(t.Context(), entra.Administrator("org_northwind", "admin"), draft("org_northwind", "fabrikam.com", "northwind.example", "tailspin.example"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"northwind.example"}, c.ProvenDomains())
 	require.Equal(t, entra.ProofByAuthority, c.DomainProofs[0].By)
@@ -124,7 +292,7 @@ func TestDomainAuthority(t *testing.T) {
 // What steers where we fetch from, whom we trust and whom we let in is the environment's.
 func TestOrganizationMayNot(t *testing.T) {
 	o := newOffice(t)
-	by := entra.Actor{Organization: "org_contoso"}
+	by := entra.Administrator("org_contoso", "admin")
 	for field, change := range map[string]func(*entra.Connection){
 		"trust":      func(c *entra.Connection) { c.TrustEmails = true },
 		"any tenant": func(c *entra.Connection) { c.UseCommonEndpoint, c.AnyTenant = true, true },
@@ -153,26 +321,32 @@ func TestOrganizationMayNot(t *testing.T) {
 
 // A domain that now resolves to another tenant is refused until the environment confirms; and confirming undoes what the old tenant earned (attack 46).
 func TestTenantChanges(t *testing.T) {
-	o := newOffice(t)
-	c := draft("", "contoso.com", "contoso.com")
-	c.TrustEmails = true
-	c, _, err := o.Save(t.Context(), environment, c)
-	require.NoError(t, err)
+	for _, organization := range []string{"", "org_contoso"} {
+		o := newOffice(t)
+		c := draft(organization, "contoso.com", "contoso.com")
+		c.TrustEmails = true
+		c, _, err := o.Save(t.Context(), environment, c)
+		require.NoError(t, err)
+		require.Equal(t, []string{"contoso.com"}, c.ProvenDomains())
 
-	require.NoError(t, o.fake.Edit(func(tenants []entratest.Tenant) []entratest.Tenant {
-		tenants[0].Domains = []string{"contoso.onmicrosoft.com"}
-		tenants[1].Domains = append(tenants[1].Domains, "contoso.com")
-		return tenants
-	}))
-	_, _, err = o.Save(t.Context(), environment, c)
-	require.ErrorIs(t, err, entra.ErrTenantChanged)
+		require.NoError(t, o.fake.Edit(moveContoso))
+		_, _, err = o.Save(t.Context(), environment, c)
+		require.ErrorIs(t, err, entra.ErrTenantChanged)
+		c.TenantID = "" // a form that shows no tenant id confirms nothing
+		_, _, err = o.Save(t.Context(), environment, c)
+		require.ErrorIs(t, err, entra.ErrTenantChanged)
 
-	c.TenantID = ""
-	c, findings, err := o.Save(t.Context(), environment, c)
-	require.NoError(t, err)
-	require.Equal(t, entratest.FabrikamID, c.TenantID)
-	require.False(t, c.TrustEmails)
-	require.NotEmpty(t, findings)
+		c, findings, err := o.ConfirmTenant(t.Context(), environment, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, entratest.FabrikamID, c.TenantID)
+		require.False(t, c.TrustEmails)
+		require.NotEmpty(t, findings)
+		if organization == "" {
+			require.Equal(t, []string{"contoso.com"}, c.ProvenDomains(), "the environment's own connection: it wrote the domain")
+		} else {
+			require.Empty(t, c.ProvenDomains(), "an organization's is to be proven anew")
+		}
+	}
 }
 
 // Entra's bad day neither pins a wrong tenant nor loses the right one.

@@ -16,7 +16,7 @@ const maxDiscovery = 64 << 10 // bytes
 
 // pin resolves the connection's Entra domain to the tenant's GUID, once: a domain can be moved to another tenant, and then its people are
 // others. When Entra does not answer the connection stays unpinned, with a warning; the authority's own document then names the tenant at sign-in.
-func (r *Registrar) pin(ctx context.Context, by Actor, before, next *Connection) (Findings, error) {
+func (r *Registrar) pin(ctx context.Context, before, next *Connection, confirmed bool) (Findings, error) {
 	typed := strings.ToLower(strings.TrimSpace(next.EntraDomain))
 	switch {
 	case next.MetadataURL != "" || next.UseCommonEndpoint && typed == "":
@@ -36,8 +36,7 @@ func (r *Registrar) pin(ctx context.Context, by Actor, before, next *Connection)
 		}
 		return Findings{{ConnectionID: next.ID, Field: "entra_id_domain", Problem: fmt.Sprintf("Entra did not name a tenant for %q", next.EntraDomain), Fix: "check the spelling and the cloud; the tenant is pinned when the connection is saved again", Mender: aadsts.MenderAppOwner, Severity: SeverityWarning}}, nil
 	}
-	if before != nil && before.TenantID != "" && before.TenantID != resolved && strings.EqualFold(before.EntraDomain, next.EntraDomain) &&
-		!(by.Environment() && next.TenantID == "") {
+	if before != nil && before.TenantID != "" && before.TenantID != resolved && strings.EqualFold(before.EntraDomain, next.EntraDomain) && !confirmed {
 		return nil, ErrTenantChanged
 	}
 	next.TenantID = resolved

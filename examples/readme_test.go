@@ -80,7 +80,7 @@ func addConnection(ctx context.Context, connections entra.ConnectionRegistry, cl
 	if err != nil {
 		return err
 	}
-	_, findings, err := registrar.Save(ctx, entra.Actor{Name: "operator"}, &entra.Connection{
+	_, findings, err := registrar.Save(ctx, entra.Environment("operator"), &entra.Connection{
 		Name: "contoso", DisplayName: "Contoso", Strategy: entra.OAuth2, Enabled: true, AllApplications: true,
 		EntraDomain: "contoso.com", ClientID: clientID, ClientSecret: credential.NewSecret(clientSecret),
 		HomeRealmDomains: []string{"contoso.com"}, CreateMissingUsers: true, UserGroups: true,

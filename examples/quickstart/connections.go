@@ -95,7 +95,7 @@ func fakeSource(base string) (*source, error) {
 // addConnections saves the source's connections as the environment does, so their home realm domains are proven. What an earlier run switched
 // on or off stays so; connections of another source, a real tenant's beside the fake one's, go.
 func (h *host) addConnections(ctx context.Context) error {
-	actor := entra.Actor{Name: "quickstart"}
+	actor := entra.Environment("quickstart")
 	wanted := map[string]bool{}
 	for _, c := range h.source.connections {
 		wanted[c.ID] = true

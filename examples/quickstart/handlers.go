@@ -198,7 +198,7 @@ func (h *host) switchConnection(w http.ResponseWriter, r *http.Request) {
 	c := stored.Clone()
 	c.Version = r.PostFormValue("version") // of the page that was looked at
 	c.Enabled = r.PostFormValue("enabled") == "yes"
-	_, _, err = h.registry.Save(r.Context(), entra.Actor{Name: "connections page"}, c)
+	_, _, err = h.registry.Save(r.Context(), entra.Environment("connections page"), c)
 	if errors.Is(err, entra.ErrConflict) {
 		h.show(w, r, http.StatusConflict, "error", errorView{Heading: "Somebody else changed this connection", Public: "Nothing was saved. Look at it again, then decide."})
 		return

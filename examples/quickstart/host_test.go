@@ -216,7 +216,7 @@ func TestRestart(t *testing.T) {
 	require.NoError(t, err)
 	off := c.Clone()
 	off.Enabled = false
-	_, _, err = first.registry.Save(t.Context(), entra.Actor{Name: "test"}, off)
+	_, _, err = first.registry.Save(t.Context(), entra.Environment("test"), off)
 	require.NoError(t, err)
 	_, err = first.store.users.Create(t.Context(), provisioning.Change{
 		AddKeys: []provisioning.Key{{ConnectionID: "contoso", Authority: entratest.ContosoID, Subject: entratest.AnnID}},

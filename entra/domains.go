@@ -1,0 +1,205 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/hrd"
+)
+
+// Who proved a home realm domain, in DomainProof.By.
+const (
+	ProofByEnvironment = "environment" // it wrote the domain, or said so by ProveDomain
+	ProofByAuthority   = "authority"   // RegistrarConfig.Domains vouched
+	// ProofByEntra: Entra's discovery names the connection's own tenant for the domain, and an administrator of that tenant has signed in
+	// through this connection. It routes, but links no accounts: an unmanaged tenant can come to hold a domain by somebody's email sign-up.
+	// https://learn.microsoft.com/entra/identity/users/directory-self-service-signup
+	ProofByEntra = "entra"
+)
+
+// prove brings the states of the home realm domains up to date. The environment proves all that it writes into a connection of its own, and what
+// it adds to an organization's; what an organization's administrator adds is pending until the authority vouches. Every other state stays: saving
+// a connection for another reason proves nothing.
+func (r *Registrar) prove(ctx context.Context, by Actor, before, next *Connection) error {
+	owned := next.OrganizationID == "" && (before == nil || before.OrganizationID == "")
+	var listed []string
+	if before != nil {
+		listed = before.Domains()
+	}
+	var proofs []DomainProof
+	for _, domain := range next.Domains() {
+		p := next.proof(domain)
+		environment := by.IsEnvironment() && (owned || !slices.Contains(listed, domain))
+		switch {
+		case environment && (p.State != DomainProven || p.By != ProofByEnvironment):
+			p = r.proof(domain, DomainProven, ProofByEnvironment)
+		case p.State != DomainProven:
+			vouched, err := r.vouched(ctx, domain, by)
+			if err != nil {
+				return fmt.Errorf("entra: proving %s: %w", domain, err)
+			}
+			if vouched {
+				p = r.proof(domain, DomainProven, ProofByAuthority)
+			} else if p.State == "" {
+				p = r.proof(domain, DomainPending, "")
+			}
+		}
+		proofs = append(proofs, p)
+	}
+	next.DomainProofs = proofs
+	return nil
+}
+
+// proof returns the state of a domain; a zero one when it has none.
+func (c *Connection) proof(domain string) DomainProof {
+	if i := slices.IndexFunc(c.DomainProofs, func(p DomainProof) bool { return p.Domain == domain }); i >= 0 {
+		return c.DomainProofs[i]
+	}
+	return DomainProof{Domain: domain}
+}
+
+func (r *Registrar) proof(domain string, state DomainState, by string) DomainProof {
+	return DomainProof{Domain: domain, State: state, By: by, At: r.cfg.Now().UTC()}
+}
+
+func (r *Registrar) vouched(ctx context.Context, domain string, by Actor) (bool, error) {
+	if by.IsEnvironment() || r.cfg.Domains == nil {
+		return false, nil
+	}
+	return r.cfg.Domains.Proven(ctx, domain, by)
+}
+
+// ProveDomain is the environment's word that a listed home realm domain belongs to the connection. It takes the domain from a holder whose only
+// proof is Entra's; any other holder is *TakenError.
+func (r *Registrar) ProveDomain(ctx context.Context, by Actor, id, domain string) (*Connection, error) {
+	if !by.IsEnvironment() {
+		return nil, fmt.Errorf("%w: home_realm_domains", ErrNotAllowed)
+	}
+	canonical, err := hrd.Canonical(domain)
+	if err != nil {
+		return nil, err
+	}
+	return r.reprove(ctx, by, id, func(p DomainProof) (DomainProof, error) {
+		if p.Domain != canonical {
+			return p, nil
+		}
+		return r.proof(canonical, DomainProven, ProofByEnvironment), nil
+	})
+}
+
+// Directory roles whose holders speak for a tenant's domains: Global Administrator and Domain Name Administrator.
+// https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
+var domainRoles = []string{"62e90394-69f5-4237-9190-012177145e10", "8329153b-31d0-4727-b945-745eb3bc5f31"}
+
+// ProveByAdministrator proves those pending home realm domains for which Entra's discovery names the connection's own tenant, on the word of an
+// administrator of that tenant who has just signed in through this very connection: identity is that of their SignIn or TestReport. Naming a
+// tenant is not enough, for anybody can. The token must carry the directory roles (groupMembershipClaims with DirectoryRole, or All).
+//
+// Errors: ErrNotAllowed when the identity is none of the connection's tenant, or no administrator; ErrNotFound; *TakenError; the store's own.
+func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id string, identity *claims.Identity) (*Connection, error) {
+	return r.reprove(ctx, by, id, func(p DomainProof) (DomainProof, error) {
+		c, err := r.cfg.Store.Connection(ctx, id)
+		if err != nil {
+			return p, err
+		}
+		switch {
+		case identity == nil || c.TenantID == "" || identity.TenantID != c.TenantID || c.Tenant() != c.TenantID || identity.Kind != claims.KindMember,
+			!slices.ContainsFunc(identity.DirectoryRoles, func(role string) bool { return slices.Contains(domainRoles, role) }):
+			return p, fmt.Errorf("%w: the identity is no administrator of the connection's tenant", ErrNotAllowed)
+		case p.State != DomainProven && r.tenantOf(ctx, c, p.Domain) == c.TenantID:
+			return r.proof(p.Domain, DomainProven, ProofByEntra), nil
+		}
+		return p, nil
+	})
+}
+
+// Recheck asks again whoever vouched for a connection's domains: the authority, and Entra's discovery. A domain that is no longer theirs lapses and
+// routes no more. Hosts call it daily. When nobody answers, states stay as they are.
+func (r *Registrar) Recheck(ctx context.Context, id string) (*Connection, error) {
+	c, err := r.cfg.Store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	owner := Administrator(c.OrganizationID, "recheck")
+	return r.reprove(ctx, Environment("recheck"), id, func(p DomainProof) (DomainProof, error) {
+		if p.State != DomainProven {
+			return p, nil
+		}
+		switch p.By {
+		case ProofByAuthority:
+			if vouched, err := r.vouched(ctx, p.Domain, owner); err != nil || vouched {
+				return p, err
+			}
+		case ProofByEntra:
+			if tenant := r.tenantOf(ctx, c, p.Domain); tenant == "" || tenant == c.TenantID {
+				return p, nil
+			}
+		default:
+			return p, nil
+		}
+		return r.proof(p.Domain, DomainLapsed, p.By), nil
+	})
+}
+
+// reprove changes the states of a connection's listed domains, and nothing else.
+func (r *Registrar) reprove(ctx context.Context, by Actor, id string, change func(DomainProof) (DomainProof, error)) (*Connection, error) {
+	before, err := r.cfg.Store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !by.owns(before.OrganizationID) {
+		return nil, ErrNotFound
+	}
+	next := before.Clone()
+	next.DomainProofs = nil
+	for _, domain := range before.Domains() {
+		p, err := change(before.proof(domain))
+		if err != nil {
+			return nil, err
+		}
+		next.DomainProofs = append(next.DomainProofs, p)
+	}
+	if slices.Equal(next.DomainProofs, before.DomainProofs) {
+		return before, nil
+	}
+	return r.put(ctx, by, before, next)
+}
+
+// maxDisplaced bounds how many holders one write takes domains from.
+const maxDisplaced = 16
+
+// displace lets the holder's proof lapse if it is only Entra's and next has a better one. It reports whether the domain is free now.
+func (r *Registrar) displace(ctx context.Context, by Actor, next *Connection, taken *TakenError) (bool, error) {
+	if taken.Field != "home_realm_domains" || taken.ConnectionID == "" || next.proof(taken.Value).By == ProofByEntra {
+		return false, nil
+	}
+	holder, err := r.cfg.Store.Connection(ctx, taken.ConnectionID)
+	if errors.Is(err, ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if holder.proof(taken.Value).By != ProofByEntra {
+		return false, nil
+	}
+	lapsed := holder.Clone()
+	for i, p := range lapsed.DomainProofs {
+		if p.Domain == taken.Value {
+			lapsed.DomainProofs[i] = r.proof(p.Domain, DomainLapsed, p.By)
+		}
+	}
+	version, err := r.cfg.Store.Put(ctx, lapsed)
+	if errors.Is(err, ErrConflict) {
+		return true, nil // somebody changed the holder: look again
+	}
+	if err != nil {
+		return false, err
+	}
+	lapsed.Version = version
+	r.audit(ctx, by, holder, lapsed)
+	return true, nil
+}
