@@ -17,8 +17,8 @@ import (
 //  1. The identity has no key: refuse.
 //  2. A user holds the key: sign in; refuse a suspended one.
 //  3. A pending identity of this connection names the person, by object id, else by user principal name, else by address: link. It
-//     matches member accounts only, in the recorded tenant, until it expires; on a multi-tenant connection an address needs
-//     evidence, and so does a user principal name unless the tenant is recorded. Two users named: refuse.
+//     matches member accounts only, in the recorded tenant, until it expires. Where no tenant is recorded, a user principal name and an
+//     address need evidence; on a multi-tenant connection an address always does. Two users named: refuse.
 //  4. A user of this connection with another key has the address: a different person. Refuse; the address may have been given to
 //     somebody new. (On a multi-tenant connection a stranger's tenant may have put the address there: across tenants
 //     both addresses must be proven.)

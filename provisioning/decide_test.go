@@ -106,8 +106,8 @@ func (r row) want() (provisioning.Action, provisioning.Reason) {
 	inTime := r.state != "expired"
 	enough := map[string]bool{ // what a record needs beside a member, the tenant and the time
 		"object id": true,
-		"upn":       r.pinned || r.state != "no tenant",
-		"address":   r.pinned || evidence,
+		"upn":       r.state != "no tenant",
+		"address":   r.pinned && r.state != "no tenant" || evidence,
 	}[r.record]
 	linkable := r.taken == "verified" || r.taken == "emergency" || r.taken == "record"
 

@@ -80,24 +80,25 @@ func (c *question) holds(p Pending) Reason {
 	return ""
 }
 
-// usernameHolds: on a multi-tenant connection a user principal name speaks only within the recorded tenant. Over
-// WS-Federation it is a claim that any tenant's admin can map to any value.
+// usernameHolds: a user principal name speaks only within the recorded tenant. Over WS-Federation it is a claim that any tenant's admin
+// can map to any value, and a connection can come to point at another tenant than when the record was made.
 func (c *question) usernameHolds(p Pending) Reason {
 	if why := c.holds(p); why != "" {
 		return why
 	}
-	if c.policy.SingleTenant || p.TenantID != "" || c.username == c.address && c.proven() {
+	if p.TenantID != "" || c.username == c.address && c.proven() {
 		return ""
 	}
 	return ReasonPendingUnproven
 }
 
-// addressHolds: on a multi-tenant connection anybody's admin can put any address into a user's mail attribute.
+// addressHolds: an address speaks within the recorded tenant, on a connection pinned to it. Elsewhere anybody's admin can put any address into
+// a user's mail attribute.
 func (c *question) addressHolds(p Pending) Reason {
 	if why := c.holds(p); why != "" {
 		return why
 	}
-	if c.policy.SingleTenant || c.proven() {
+	if c.policy.SingleTenant && p.TenantID != "" || c.proven() {
 		return ""
 	}
 	return ReasonPendingUnproven
