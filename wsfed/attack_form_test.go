@@ -74,20 +74,3 @@ func TestHostileForm(t *testing.T) {
 		})
 	}
 }
-
-// TestEncryptedTokens are refused by name, until they are read.
-func TestEncryptedTokens(t *testing.T) {
-	data := `<xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element"><xenc:EncryptionMethod ` +
-		`Algorithm="http://www.w3.org/2001/04/xmlenc#aes256-cbc"></xenc:EncryptionMethod><xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>`
-	wrapped := `<EncryptedAssertion xmlns="` + nsSAML20 + `">` + data + `</EncryptedAssertion>`
-	byEncryption := []wsfed.Check{wsfed.CheckEncrypted}
-	refuseAll(t, true, []attack{
-		{"EncryptedAssertion", response(wrapped), byEncryption},
-		{"EncryptedData", response(data), byEncryption},
-		{"an encrypted one before a good one", response(wrapped + token20().signed()), byEnvelope},
-		{"an encrypted one inside a good one, signed", bent(token20(), func(k *token) { k.advice = element("Advice", wrapped) }), append(byEnvelope, byEncryption...)},
-	})
-	d := newDoor(t)
-	_, err := d.Verify(t.Context(), []byte(response(wrapped)))
-	require.ErrorIs(t, err, wsfed.ErrEncrypted)
-}

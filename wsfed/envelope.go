@@ -99,8 +99,8 @@ func checkToken(d *document, token int) (*version, error) {
 		}
 	}
 	switch {
-	case encrypted > 0:
-		return nil, &VerificationError{CheckEncrypted, ErrEncrypted}
+	case encrypted > 0: // also what was encrypted once more, inside
+		return nil, refuse(CheckEnvelope, "the document holds something encrypted beside the assertion")
 	case assertions != 1:
 		return nil, refuse(CheckEnvelope, "the document holds %d assertions", assertions)
 	}

@@ -15,7 +15,7 @@ const (
 	CheckMessage      Check = "message"       // the form: method, parameters, wctx
 	CheckXML          Check = "xml"           // the strict pass over the raw bytes
 	CheckEnvelope     Check = "envelope"      // one response, one requested token, one assertion
-	CheckEncrypted    Check = "encrypted"     // an encrypted token, which this version does not read
+	CheckEncrypted    Check = "encrypted"     // an encrypted token that cannot be opened
 	CheckSignature    Check = "signature"     // form, algorithms, key, digest
 	CheckVersion      Check = "version"       // the assertion's version, id and shape
 	CheckConditions   Check = "conditions"    // missing, twice, or one that is not understood
@@ -45,16 +45,20 @@ func (e *VerificationError) Error() string {
 // Unwrap returns the cause.
 func (e *VerificationError) Unwrap() error { return e.Err }
 
-// ErrEncrypted is the cause when a provider sends an encrypted token: token encryption must be off at the provider.
-var ErrEncrypted = errors.New("encrypted tokens are not supported")
+// ErrInvalid says that a configuration or a request cannot work as it is, whatever the provider answers.
+var ErrInvalid = errors.New("wsfed: invalid")
+
+// ErrEncrypted is the cause when an encrypted token cannot be opened: there is no key for it, its algorithms are not accepted, it was altered, or what came
+// out is not signed by the provider. Which of these it was nobody learns, for that would let strangers read other people's tokens.
+var ErrEncrypted = errors.New("wsfed: the encrypted token cannot be opened")
 
 // ErrUnavailable is wrapped by every error that says nothing about the token: federation metadata cannot be had, or the replay
 // store does not answer. Trying again may help.
-var ErrUnavailable = errors.New("temporarily unavailable")
+var ErrUnavailable = errors.New("wsfed: temporarily unavailable")
 
 // ErrMetadata is wrapped when the provider's metadata may not speak for the configured provider: another issuer, another tenant, no key that
 // may sign tokens, not signed where that was demanded.
-var ErrMetadata = errors.New("the federation metadata does not fit the configuration")
+var ErrMetadata = errors.New("wsfed: the federation metadata does not fit the configuration")
 
 // FaultError is a SOAP fault that the provider sent in place of a token.
 type FaultError struct {

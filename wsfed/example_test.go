@@ -33,13 +33,8 @@ func Example() {
 		return
 	}
 	http.HandleFunc("POST /sso/wsfed", func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-		if err := r.ParseForm(); err != nil {
-			http.Error(w, "The form cannot be read.", http.StatusBadRequest)
-			return
-		}
 		wctx := "" // what SignIn sent for this browser, from a cookie that only this browser has
-		identity, err := party.VerifyForm(r.Context(), r.PostForm, wctx)
+		identity, err := party.VerifyRequest(r, wctx)
 		if err != nil {
 			http.Error(w, "The sign-in was refused.", http.StatusForbidden)
 			return
@@ -53,7 +48,7 @@ func ExampleNew() {
 	_, err := wsfed.New(wsfed.Config{Realm: "spn:app", Reply: "https://auth.example.com/sso/wsfed", Replay: onlyOnce{}})
 	fmt.Println(err)
 	// Output:
-	// wsfed: configuration: no tenant is named: set Tenant, AllowedTenants or AnyTenant, or SubjectClaim for AD FS
+	// wsfed: invalid: no tenant is named: set Tenant, AllowedTenants or AnyTenant, or SubjectClaim for AD FS
 }
 
 func ExampleParseMessage() {

@@ -162,7 +162,7 @@ func (f *flight) wait(ctx context.Context) (*Provider, error) {
 	case <-f.done:
 		return f.provider, f.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wsfed: federation metadata: %w: %w", ErrUnavailable, ctx.Err())
+		return nil, fmt.Errorf("%w: federation metadata: %w", ErrUnavailable, ctx.Err())
 	}
 }
 
@@ -170,14 +170,14 @@ func (f *flight) wait(ctx context.Context) (*Provider, error) {
 func fetch(ctx context.Context, s source) (*Provider, error) {
 	res, err := outbound.Get(ctx, s.client, s.url, int64(metadataLimits.bytes))
 	if err != nil {
-		return nil, fmt.Errorf("wsfed: federation metadata: %w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: federation metadata: %w", ErrUnavailable, err)
 	}
 	p, err := parseMetadata(res.Body)
 	if err == nil && !p.validUntil.IsZero() && !s.now().Before(p.validUntil) {
 		err = errors.New("the document is past its validUntil")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("wsfed: federation metadata: %w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: federation metadata: %w", ErrUnavailable, err)
 	}
 	return p, nil
 }

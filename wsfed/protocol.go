@@ -89,7 +89,7 @@ func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byt
 		return "", nil, err
 	}
 	address, err := p.SignIn(ctx, SignInRequest{
-		Context: q.State, Params: q.Params, Fresh: q.Options.ForceLogin, MaxAge: q.Options.MaxAge,
+		Context: q.State, Params: q.Params, ForceLogin: q.Options.ForceLogin, MaxAge: q.Options.MaxAge,
 	})
 	if err != nil {
 		return "", nil, asEntraError(err, entra.KindConfiguration)
@@ -158,7 +158,7 @@ func (d *driver) SignOut(ctx context.Context, t entra.Target, o entra.SignOutOpt
 	if err != nil {
 		return "", err
 	}
-	address, err := p.SignOut(ctx, o.ReturnTo)
+	address, err := p.SignOut(ctx, SignOutRequest{ReturnTo: o.ReturnTo})
 	if err != nil {
 		return "", asEntraError(err, entra.KindConfiguration)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -60,6 +61,12 @@ type Config struct {
 	// Metadata is the cache of federation metadata, shared between relying parties. Nil is one of its own.
 	Metadata *Metadata
 
+	// DecryptionKeys, when set, open encrypted tokens: RSA keys of 2048 bits or more with their certificates, at most 8, as
+	// tls.LoadX509KeyPair reads them. The first is the one to encrypt with, which MetadataDocument publishes; the others are from before it. To rotate, put the
+	// new one in front, hand the provider its certificate, and drop the old one when no token is encrypted with it any more. A token in clear
+	// is accepted all the same: what counts is its signature. Of the ways to encrypt, prefer AES-GCM: AES-CBC can be altered on its way.
+	DecryptionKeys []tls.Certificate
+
 	// Replay remembers the assertions that were used. Required.
 	Replay entra.ReplayStore
 	// HTTPClient fetches metadata. Nil is a client that refuses private and loopback addresses.
@@ -91,7 +98,7 @@ type RelyingParty struct {
 	authority authority
 }
 
-// New returns a RelyingParty, or an error that names everything that keeps c from verifying a token. It uses no network.
+// New returns a RelyingParty, or an error that wraps ErrInvalid and names everything that keeps c from verifying a token. It uses no network.
 func New(c Config) (*RelyingParty, error) {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -120,6 +127,9 @@ func New(c Config) (*RelyingParty, error) {
 	case c.Skew < 0:
 		c.Skew = 0
 	}
+	if err := checkDecryptionKeys(c.DecryptionKeys); err != nil {
+		problem("DecryptionKeys: %w", err)
+	}
 	a, err := newAuthority(c)
 	if err != nil {
 		problems = append(problems, err)
@@ -140,8 +150,9 @@ func New(c Config) (*RelyingParty, error) {
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("wsfed: configuration: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
+	c.DecryptionKeys = slices.Clone(c.DecryptionKeys)
 	if c.Provider != nil {
 		own := *c.Provider
 		own.Certificates = slices.Clone(own.Certificates)
@@ -156,13 +167,26 @@ type Option func(*demands)
 type demands struct{ since time.Time }
 
 // AuthenticatedSince demands that the person proved who they are at t or later (less Config.Skew), by the token's own word. It is how
-// SignInRequest.Fresh and MaxAge are checked on return: t is the time of the request, less the maximum age.
+// SignInRequest.ForceLogin and MaxAge are checked on return: t is the time of the request, less the maximum age.
 func AuthenticatedSince(t time.Time) Option { return func(d *demands) { d.since = t } }
 
-// VerifyForm verifies the fields of the posted form. wctx is what the sign-in of this very browser sent as SignInRequest.Context; it must
-// be there and come back unchanged. For the errors see Verify.
+// VerifyRequest verifies what a browser posted to the reply address: a form of at most 512 KB. wctx is what the sign-in of this very browser sent
+// as SignInRequest.Context; it must be there and come back unchanged. For the errors see Verify.
+func (p *RelyingParty) VerifyRequest(r *http.Request, wctx string, o ...Option) (*claims.Identity, error) {
+	a, err := entra.ReadArrival(r)
+	if err != nil {
+		return nil, &VerificationError{CheckMessage, errors.New("the request cannot be read: not a form, malformed or too large")}
+	}
+	return p.verifyMessage(r.Context(), a.Method, a.Query, a.Form, wctx, o)
+}
+
+// VerifyForm verifies the fields of the posted form, of the body alone. For wctx see VerifyRequest, for the errors Verify.
 func (p *RelyingParty) VerifyForm(ctx context.Context, form url.Values, wctx string, o ...Option) (*claims.Identity, error) {
-	m, err := ParseMessage(http.MethodPost, nil, form)
+	return p.verifyMessage(ctx, http.MethodPost, nil, form, wctx, o)
+}
+
+func (p *RelyingParty) verifyMessage(ctx context.Context, method string, query, form url.Values, wctx string, o []Option) (*claims.Identity, error) {
+	m, err := ParseMessage(method, query, form)
 	if err != nil {
 		return nil, err
 	}
@@ -206,19 +230,15 @@ func (p *RelyingParty) verify(ctx context.Context, d *document, token int, optio
 	for _, option := range options {
 		option(&demand)
 	}
-	v, err := checkToken(d, token)
+	open := p.openSigned
+	if isEncrypted(d, token) {
+		open = p.openEncrypted
+	}
+	signed, err := open(ctx, d, token)
 	if err != nil {
 		return nil, err
 	}
-	s, err := checkSignature(d, token, v.idName, p.c.InsecureSHA1)
-	if err != nil {
-		return nil, &VerificationError{CheckSignature, err}
-	}
-	verified, rule, err := p.verifySignature(ctx, d, token, v, s)
-	if err != nil {
-		return nil, err
-	}
-	a, err := readAssertion(verified, v, readOptions{p.c.AllowMissingConfirmation})
+	a, err := readAssertion(signed.bytes, signed.version, readOptions{p.c.AllowMissingConfirmation})
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +252,7 @@ func (p *RelyingParty) verify(ctx context.Context, d *document, token int, optio
 	if err := a.checkConfirmation(p.c.Reply, now, p.c.Skew); err != nil {
 		return nil, err
 	}
-	tenant, err := rule.check(a)
+	tenant, err := signed.rule.check(a)
 	if err != nil {
 		return nil, err
 	}
@@ -247,6 +267,30 @@ func (p *RelyingParty) verify(ctx context.Context, d *document, token int, optio
 		return nil, err
 	}
 	return identity, nil
+}
+
+// opened is what a trusted key has signed, and whose key it was.
+type opened struct {
+	bytes   []byte
+	version *version
+	rule    *issuerRule
+}
+
+// openSigned takes out of a document what its signature covers: that of the one assertion in it.
+func (p *RelyingParty) openSigned(ctx context.Context, d *document, token int) (*opened, error) {
+	v, err := checkToken(d, token)
+	if err != nil {
+		return nil, err
+	}
+	s, err := checkSignature(d, token, v.idName, p.c.InsecureSHA1)
+	if err != nil {
+		return nil, &VerificationError{CheckSignature, err}
+	}
+	verified, rule, err := p.verifySignature(ctx, d, token, v, s)
+	if err != nil {
+		return nil, err
+	}
+	return &opened{verified, v, rule}, nil
 }
 
 // verifySignature verifies under the keys of the metadata. When none of them made the signature, it asks for newer
@@ -294,11 +338,11 @@ func (p *RelyingParty) provider(ctx context.Context) (*Provider, error) {
 // rule is what the provider may speak for under this configuration.
 func (p *RelyingParty) rule(provider *Provider) (*issuerRule, error) {
 	if p.c.Provider == nil && len(p.c.MetadataSigners) > 0 && !provider.signedBy(p.c.MetadataSigners) {
-		return nil, fmt.Errorf("wsfed: %w: the document is not signed by one of MetadataSigners", ErrMetadata)
+		return nil, fmt.Errorf("%w: it is not signed by one of MetadataSigners", ErrMetadata)
 	}
 	rule, err := p.authority.rule(provider)
 	if err != nil {
-		return nil, fmt.Errorf("wsfed: %w: %w", ErrMetadata, err)
+		return nil, fmt.Errorf("%w: %w", ErrMetadata, err)
 	}
 	return rule, nil
 }
@@ -334,7 +378,7 @@ func (p *RelyingParty) remember(ctx context.Context, a *assertion) error {
 	sum := sha256.Sum256(fmt.Appendf(nil, "wsfed assertion\n%q\n%q", a.issuer, a.id))
 	first, err := p.c.Replay.Remember(ctx, hex.EncodeToString(sum[:]), a.notOnOrAfter.Add(p.c.Skew+time.Second))
 	if err != nil {
-		return fmt.Errorf("wsfed: replay store: %w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
 	}
 	if !first {
 		return refuse(CheckReplay, "the assertion has been used before")

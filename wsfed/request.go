@@ -25,23 +25,24 @@ type SignInRequest struct {
 	//	prompt        wfresh=0 for "login"; other values have no counterpart and are left out
 	//	max_age       wfresh, seconds becoming whole minutes
 	//
-	// They are hints: to have the answer checked, use Fresh or MaxAge with AuthenticatedSince. Each has one value of at most 512 bytes
+	// They are hints: to have the answer checked, use ForceLogin or MaxAge with AuthenticatedSince. Each has one value of at most 512 bytes
 	// on one line. The protocol's own names are refused.
 	Params url.Values
-	// Fresh demands that the person proves who they are again.
-	Fresh bool
+	// ForceLogin demands that the person proves who they are again.
+	ForceLogin bool
 	// MaxAge, when not 0, demands it where the last proof is older. Providers count in minutes: what is left over is cut off.
 	MaxAge time.Duration
 }
 
-// SignIn returns where to send the browser. The endpoint is that of the provider's metadata.
+// SignIn returns where to send the browser. The endpoint is that of the provider's metadata. The error wraps ErrInvalid where q cannot be
+// sent, and ErrUnavailable or ErrMetadata as that of Verify does.
 func (p *RelyingParty) SignIn(ctx context.Context, q SignInRequest) (string, error) {
 	if q.Context == "" {
-		return "", errors.New("wsfed: sign-in request without a Context: the answer could not be bound to this browser")
+		return "", fmt.Errorf("%w: sign-in request without a Context: the answer could not be bound to this browser", ErrInvalid)
 	}
 	params, err := p.translate(q)
 	if err != nil {
-		return "", fmt.Errorf("wsfed: sign-in request: %w", err)
+		return "", fmt.Errorf("%w: sign-in request: %w", ErrInvalid, err)
 	}
 	return p.address(ctx, params, url.Values{
 		"wa":      {ActionSignIn},
@@ -52,16 +53,21 @@ func (p *RelyingParty) SignIn(ctx context.Context, q SignInRequest) (string, err
 	})
 }
 
-// SignOut returns where to send the browser to sign out at the provider. It comes back to returnTo, which must be registered
-// with the provider; "" ends at the provider's own page.
-func (p *RelyingParty) SignOut(ctx context.Context, returnTo string) (string, error) {
+// SignOutRequest asks for the address of a sign-out.
+type SignOutRequest struct {
+	// ReturnTo is where the provider sends the browser afterwards: absolute, https or loopback, registered with the provider. "" ends at the
+	// provider's own page.
+	ReturnTo string
+}
+
+// SignOut returns where to send the browser to sign out at the provider, after the host has ended its own session. For the errors see SignIn.
+func (p *RelyingParty) SignOut(ctx context.Context, q SignOutRequest) (string, error) {
 	own := url.Values{"wa": {ActionSignOut}, "wtrealm": {p.c.Realm}}
-	if returnTo != "" {
-		u, err := url.Parse(returnTo)
-		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && outbound.IsLoopback(u.Hostname())) {
-			return "", errors.New("wsfed: sign-out: the return address must be an absolute https URL")
+	if q.ReturnTo != "" {
+		if _, err := outbound.CheckURL(q.ReturnTo); err != nil {
+			return "", fmt.Errorf("%w: return address of a sign-out: %w", ErrInvalid, err)
 		}
-		own.Set("wreply", returnTo)
+		own.Set("wreply", q.ReturnTo)
 	}
 	return p.address(ctx, nil, own)
 }
@@ -89,7 +95,7 @@ func (p *RelyingParty) translate(q SignInRequest) (url.Values, error) {
 	}
 	minutes := strconv.FormatInt(int64(q.MaxAge/time.Minute), 10)
 	switch {
-	case q.Fresh:
+	case q.ForceLogin:
 		out.Set("wfresh", "0")
 	case q.MaxAge < 0:
 		return nil, errors.New("MaxAge is negative")
@@ -147,11 +153,11 @@ func (p *RelyingParty) address(ctx context.Context, params, own url.Values) (str
 	}
 	u, err := outbound.CheckURL(provider.SignInURL)
 	if err != nil {
-		return "", fmt.Errorf("wsfed: passive endpoint: %w", err)
+		return "", fmt.Errorf("%w: passive endpoint: %w", ErrMetadata, err)
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return "", fmt.Errorf("wsfed: passive endpoint: %w: malformed query", ErrMetadata)
+		return "", fmt.Errorf("%w: passive endpoint: malformed query", ErrMetadata)
 	}
 	for _, more := range []url.Values{params, own} {
 		for name, values := range more {
@@ -160,7 +166,7 @@ func (p *RelyingParty) address(ctx context.Context, params, own url.Values) (str
 	}
 	u.RawQuery = query.Encode()
 	if err := checkAddress(u, own); err != nil {
-		return "", fmt.Errorf("wsfed: request: %w", err)
+		return "", fmt.Errorf("%w: request: %w", ErrInvalid, err)
 	}
 	return u.String(), nil
 }

@@ -48,8 +48,8 @@ func TestSignInParametersAreTranslated(t *testing.T) {
 		"max_age":                {entra.RelyingParty, SignInRequest{Params: url.Values{"max_age": {"3599"}}}, "wfresh=59"},
 		"max_age and prompt":     {entra.RelyingParty, SignInRequest{Params: url.Values{"max_age": {"3599"}, "prompt": {"login"}}}, "wfresh=0"},
 		"as it is":               {entra.RelyingParty, SignInRequest{Params: url.Values{"wauth": {"urn:x"}, "whr": {"y"}}}, "wauth=urn%3Ax&whr=y"},
-		"fresh":                  {entra.RelyingParty, SignInRequest{Fresh: true}, "wfresh=0"},
-		"fresh, whatever a hint": {entra.RelyingParty, SignInRequest{Fresh: true, Params: url.Values{"wfresh": {"60"}}}, "wfresh=0"},
+		"fresh":                  {entra.RelyingParty, SignInRequest{ForceLogin: true}, "wfresh=0"},
+		"fresh, whatever a hint": {entra.RelyingParty, SignInRequest{ForceLogin: true, Params: url.Values{"wfresh": {"60"}}}, "wfresh=0"},
 		"maximum age":            {entra.RelyingParty, SignInRequest{MaxAge: 90 * time.Minute}, "wfresh=90"},
 		"maximum age, seconds":   {entra.RelyingParty, SignInRequest{MaxAge: 59 * time.Second}, "wfresh=0"},
 		"the stricter one":       {entra.RelyingParty, SignInRequest{MaxAge: time.Hour, Params: url.Values{"max_age": {"600"}}}, "wfresh=10"},
@@ -118,17 +118,17 @@ func TestEndpointMaySetNothingOfOurs(t *testing.T) {
 
 func TestSignOutRequest(t *testing.T) {
 	w := newWorld(t)
-	address, err := w.SignOut(t.Context(), "https://auth.example.com/bye")
+	address, err := w.SignOut(t.Context(), SignOutRequest{ReturnTo: "https://auth.example.com/bye"})
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"wa": {"wsignout1.0"}, "wtrealm": {idpRealm}, "wreply": {"https://auth.example.com/bye"}}, u.Query())
 
-	address, err = w.SignOut(t.Context(), "")
+	address, err = w.SignOut(t.Context(), SignOutRequest{})
 	require.NoError(t, err)
 	assert.NotContains(t, address, "wreply")
 	for _, bad := range []string{"/relative", "//evil.invalid/", "javascript:alert(1)", "http://auth.example.com/", "https://a@evil.invalid/"} {
-		_, err := w.SignOut(t.Context(), bad)
+		_, err := w.SignOut(t.Context(), SignOutRequest{ReturnTo: bad})
 		require.Error(t, err, bad)
 	}
 }

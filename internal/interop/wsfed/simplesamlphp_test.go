@@ -110,7 +110,7 @@ func TestSimpleSAMLphp(t *testing.T) {
 	})
 	t.Run("sign-out", func(t *testing.T) {
 		const after = "http://localhost:8080/signed-out"
-		address, err := party.SignOut(t.Context(), after)
+		address, err := party.SignOut(t.Context(), wsfed.SignOutRequest{ReturnTo: after})
 		require.NoError(t, err)
 		stop := &browser{&http.Client{Jar: b.client.Jar, Transport: b.client.Transport, Timeout: patience}}
 		stop.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
