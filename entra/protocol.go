@@ -97,7 +97,8 @@ type SignOutOptions struct {
 	ReturnTo  string // absolute; registered with the provider
 }
 
-// SignOutNotice says that the provider signs somebody out. Nothing in it is signed.
+// SignOutNotice says that the provider signs somebody out. Nothing in it is signed, so a host ends at most those sessions that all of it fits:
+// the session id, and the issuer (Identity.Issuer) when there is one.
 type SignOutNotice struct {
 	ConnectionID string // "" where the address names no connection
 	Issuer       string // "" where the provider does not say
