@@ -59,6 +59,13 @@ func readAssertion(verified []byte, v *version, o readOptions) (*assertion, erro
 	return v.read(&d, o)
 }
 
+// maxLifetime bounds how long an assertion may be valid, and so how long the replay store must remember it.
+const maxLifetime = 24 * time.Hour
+
+// freshLeeway is what the clocks may differ by when a fresh sign-in was demanded: less than elsewhere, because it is also how old a
+// sign-in may be and still pass for fresh.
+const freshLeeway = time.Minute
+
 // checkTimes holds the validity against now (SAML 2.0 core, 2.5.1.2). Both ends must be there.
 func (a *assertion) checkTimes(now time.Time, skew time.Duration) error {
 	switch {
@@ -70,6 +77,8 @@ func (a *assertion) checkTimes(now time.Time, skew time.Duration) error {
 		return refuse(CheckExpired, "the token expired at %s", a.notOnOrAfter.UTC().Format(time.RFC3339))
 	case !a.notBefore.Before(a.notOnOrAfter):
 		return refuse(CheckConditions, "the token is valid at no time")
+	case a.notOnOrAfter.Sub(a.notBefore) > maxLifetime:
+		return refuse(CheckConditions, "the token is valid for more than a day")
 	case !a.sessionEnd.IsZero() && !now.Add(-skew).Before(a.sessionEnd):
 		return refuse(CheckExpired, "the provider's session ended at %s", a.sessionEnd.UTC().Format(time.RFC3339))
 	}
@@ -134,7 +143,7 @@ func (a *assertion) checkFreshness(since time.Time, skew time.Duration) error {
 		return nil
 	case at.IsZero():
 		return refuse(CheckFreshness, "a fresh sign-in was demanded, and the token does not say when the person signed in")
-	case at.Add(skew).Before(since):
+	case at.Add(min(skew, freshLeeway)).Before(since.Truncate(time.Second)):
 		return refuse(CheckFreshness, "a sign-in at %s or later was demanded, and the person signed in at %s",
 			since.UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339))
 	}

@@ -48,10 +48,13 @@ func TestConditions(t *testing.T) {
 			// The limits themselves are inside.
 			accept(t, window(skew, after))
 			accept(t, window(2*before, -skew+time.Millisecond))
+			accept(t, window(before, 24*time.Hour+before))
 			accept(t, inner(restrict("spn:other", realm, "spn:third")))
 			accept(t, inner(restrict(realm)+restrict("spn:other", realm)))
 
 			refuseAll(t, true, []attack{
+				{"valid for more than a day", window(before, 24*time.Hour), conditions},
+				{"valid until the year 9999", stamped(stamp(before), "9999-12-31T23:59:59Z"), conditions},
 				{"no conditions", with(""), conditions},
 				{"two conditions", with(good.conditions + good.conditions), conditions},
 				{"no audience", inner(""), audience},

@@ -2,6 +2,11 @@ package wsfed
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -216,6 +221,28 @@ func TestMetadataMayNotSpeakForOthers(t *testing.T) {
 			require.ErrorIs(t, err, ErrMetadata)
 		})
 	}
+}
+
+// What a signature costs to verify grows with the square of the key: a document could show a key that keeps a processor busy for minutes.
+func TestHugeKeys(t *testing.T) {
+	k := idpKeys()[0]
+	modulus := new(big.Int).SetBit(big.NewInt(1), 16384, 1)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: idpNow, NotAfter: idpNow.AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &rsa.PublicKey{N: modulus, E: 65537}, k.private)
+	require.NoError(t, err)
+	huge, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+
+	signed := k.sign(t, idpMetadata("http://sts.idp.invalid/adfs/services/trust", "https://sts.idp.invalid/wsfed", k), "ID")
+	_, after, found := strings.Cut(signed, "<ds:KeyInfo>")
+	require.True(t, found)
+	shown := between(after, "<ds:X509Certificate>", "</ds:X509Certificate>")
+	at := strings.LastIndex(signed, shown) // the signature's, wherever it stands
+	for _, i := range []int{strings.Index(signed, "<ds:X509Certificate>") + len("<ds:X509Certificate>"), at} {
+		_, err = ParseMetadata([]byte(signed[:i] + base64.StdEncoding.EncodeToString(der) + signed[i+len(shown):]))
+		require.ErrorContains(t, err, "8192")
+	}
+	require.ErrorContains(t, checkProvider(&Provider{Issuer: "http://sts.idp.invalid", Certificates: []*x509.Certificate{huge}}), "8192")
 }
 
 func TestParseMetadataRefuses(t *testing.T) {

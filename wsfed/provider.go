@@ -16,7 +16,7 @@ import (
 type Provider struct {
 	Issuer    string // entityID; of Entra's common endpoint a template with {tenantid}
 	SignInURL string // passive endpoint, for sign-in and sign-out
-	// Certificates are those of the keys that sign tokens: RSA, 2048 bits or more, at most 16. Their dates do not count:
+	// Certificates are those of the keys that sign tokens: RSA, 2048 to 8192 bits, at most 16. Their dates do not count:
 	// trust comes from being listed here.
 	Certificates []*x509.Certificate
 
@@ -28,6 +28,7 @@ type Provider struct {
 const (
 	maxKeys    = 16
 	minRSABits = 2048
+	maxRSABits = 8192 // what a signature costs to verify grows with the square
 )
 
 // signingKeys are the keys to verify with. Keys that metadata gives without a use may sign by the standard (SAML 2.0 metadata, 2.4.1.1); Entra labels all of its own.
@@ -57,8 +58,8 @@ func checkProvider(p *Provider) error {
 		if c == nil {
 			return errors.New("a certificate is nil")
 		}
-		if key, ok := c.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < minRSABits {
-			return errors.New("a key that signs tokens is not RSA of 2048 bits or more")
+		if !usableKey(c) {
+			return errors.New("a key that signs tokens is not RSA of 2048 to 8192 bits")
 		}
 	}
 	if p.SignInURL != "" {
@@ -67,6 +68,11 @@ func checkProvider(p *Provider) error {
 		}
 	}
 	return nil
+}
+
+func usableKey(c *x509.Certificate) bool {
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	return ok && key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits
 }
 
 // ParseMetadata reads a federation metadata document: what Entra and AD FS publish at
@@ -198,6 +204,9 @@ func verifyMetadata(d *document) (*x509.Certificate, error) {
 	signer, err := x509.ParseCertificate(s.hint)
 	if err != nil {
 		return nil, errors.New("the signature does not show the key that made it")
+	}
+	if !usableKey(signer) { // before it costs anything
+		return nil, errors.New("the key that made the signature is not RSA of 2048 to 8192 bits")
 	}
 	if _, err := verifySignature(d, 0, "ID", s, []*x509.Certificate{signer}, false); err != nil {
 		return nil, err

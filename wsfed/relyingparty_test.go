@@ -240,8 +240,8 @@ func TestFreshness(t *testing.T) {
 	}
 	require.NoError(t, verify(idpNow, idpNow.Add(-time.Minute)))
 	require.NoError(t, verify(idpNow.Add(-time.Hour), idpNow.Add(-time.Hour)))
-	require.NoError(t, verify(idpNow.Add(-DefaultSkew), idpNow))
-	requireCheck(t, verify(idpNow.Add(-DefaultSkew-time.Second), idpNow), CheckFreshness)
+	require.NoError(t, verify(idpNow.Add(-freshLeeway), idpNow))
+	requireCheck(t, verify(idpNow.Add(-freshLeeway-time.Second), idpNow), CheckFreshness)
 	requireCheck(t, verify(time.Time{}, idpNow), CheckFreshness)
 	requireCheck(t, verify(idpNow.Add(DefaultSkew+time.Second), idpNow), CheckNotYetValid)
 }
