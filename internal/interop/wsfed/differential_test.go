@@ -2,6 +2,7 @@ package wsfed_test
 
 import (
 	"encoding/xml"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,8 @@ func TestWhatWeAcceptOthersAccept(t *testing.T) {
 			_, err = others.byJDK(t, original, stranger)
 			require.Error(t, err, "it does look at the key")
 
-			var accepted, ours []string
+			accepted := map[string]string{} // names, by file
+			var ours []string
 			counts := map[bool]int{}
 			for v := range variants(t, s) {
 				id, err := s.verify(t, v.document)
@@ -62,14 +64,23 @@ func TestWhatWeAcceptOthersAccept(t *testing.T) {
 				require.Equal(t, want, id, v.name)
 				require.NoError(t, otherErr, "%s: accepted by us only", v.name)
 				requireSaid(t, octets, id)
-				accepted = append(accepted, file)
+				accepted[file] = v.name
 			}
-			require.NoError(t, others.byXMLSec(t, trusted, accepted...))
+			if others.byXMLSec(t, trusted, slices.Collect(maps.Keys(accepted))...) != nil {
+				for file, name := range accepted {
+					err := others.byXMLSec(t, trusted, file)
+					require.True(t, err == nil || notURI(err), "%s: accepted, but not by all: %v", name, err)
+				}
+			}
 			t.Logf("%d variants accepted by all, %d refused; the JDK accepts the signature of %d of these:\n%s",
 				counts[true], counts[false], len(ours), strings.Join(ours, "\n"))
 		})
 	}
 }
+
+// notURI is the one thing over which xmlsec1 and we differ: libxml2 canonicalizes no document in which any namespace's name breaks the grammar
+// of RFC 3986, be it outside of what is signed. Neither we nor the JDK hold more against such a name than that it is not absolute.
+func notURI(err error) bool { return strings.Contains(err.Error(), "is not a valid URI") }
 
 // requireSaid reads an assertion with another parser, and compares.
 func requireSaid(t *testing.T, assertion []byte, id *claims.Identity) {

@@ -67,7 +67,7 @@ func nodeModules(t *testing.T) string {
 	}
 
 	require.NoError(t, os.MkdirAll(cache, 0o700))
-	work, err := os.MkdirTemp(cache, "installing-")
+	work, err := os.MkdirTemp(cache, "installing-") //nolint:usetesting // beside its destination, for the rename
 	require.NoError(t, err)
 	defer os.RemoveAll(work)
 	for name, data := range files {

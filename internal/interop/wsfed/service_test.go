@@ -22,7 +22,7 @@ func newService(t *testing.T, metadata, issuer string) *entra.Service {
 	connections := memory.NewConnections()
 	registrar, err := entra.NewRegistrar(entra.RegistrarConfig{Store: connections, HTTPClient: client})
 	require.NoError(t, err)
-	_, findings, err := registrar.Save(t.Context(), entra.Actor{Name: "test"}, &entra.Connection{
+	_, findings, err := registrar.Save(t.Context(), entra.Environment("test"), &entra.Connection{
 		ID: "conn", Name: "npm", Strategy: entra.WSFed, Enabled: true, AllApplications: true, CreateMissingUsers: true,
 		Realm: realm, MetadataURL: metadata, Issuer: issuer, SubjectClaim: wsfed.NameIdentifierClaim,
 		UpstreamParams: map[string]entra.UpstreamParam{"login_hint": {Alias: "login_hint"}},
