@@ -45,6 +45,7 @@ func (c *Connection) Check() Findings {
 	k.commonEndpoint()
 	k.client()
 	k.adfs()
+	k.wsfed()
 	k.domains()
 	k.provisioning()
 	k.upstream()

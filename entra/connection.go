@@ -53,6 +53,11 @@ type Connection struct {
 	InsecureMutableSubject bool   // SubjectClaim may be an address or a user name: whoever inherits a name then inherits the account
 	AllowProviderInitiated bool   // WS-Federation: an answer nobody asked for restarts the sign-in as our own request
 
+	MetadataSigners          []string // WS-Federation: certificates (PEM, one each) whose keys may sign the provider's metadata; unsigned metadata is then refused
+	InsecureSHA1             bool     // WS-Federation: accepts signatures over SHA-1, of an old AD FS; whoever finds a collision forges tokens
+	AllowMissingConfirmation bool     // WS-Federation: accepts SAML 1.1 without a SubjectConfirmation, of SimpleSAMLphp
+	AllowCarriageReturns     bool     // WS-Federation: a token whose digest fails is read once more with CR LF as AD FS signed it
+
 	HomeRealmDomains   []string      // with or without "@", as the admin spelled them
 	DomainProofs       []DomainProof // written by the Registrar only
 	AllowMailProviders bool          // home realm domains may be those of mail providers (gmail.com)
@@ -214,6 +219,7 @@ func (c *Connection) Clone() *Connection {
 	out.DomainProofs = slices.Clone(c.DomainProofs)
 	out.AllowedTenants = slices.Clone(c.AllowedTenants)
 	out.Scopes = slices.Clone(c.Scopes)
+	out.MetadataSigners = slices.Clone(c.MetadataSigners)
 	out.UpstreamParams = maps.Clone(c.UpstreamParams)
 	out.Unknown = cloneRaw(c.Unknown)
 	out.UnknownOptions = cloneRaw(c.UnknownOptions)

@@ -74,6 +74,10 @@ var (
 		{"subject_claim", func(c *Connection) any { return &c.SubjectClaim }},
 		{"is_insecure_mutable_subject", func(c *Connection) any { return &c.InsecureMutableSubject }},
 		{"is_provider_initiated_allowed", func(c *Connection) any { return &c.AllowProviderInitiated }},
+		{"metadata_signers", func(c *Connection) any { return &c.MetadataSigners }},
+		{"is_insecure_sha1", func(c *Connection) any { return &c.InsecureSHA1 }},
+		{"is_missing_confirmation_allowed", func(c *Connection) any { return &c.AllowMissingConfirmation }},
+		{"is_carriage_return_allowed", func(c *Connection) any { return &c.AllowCarriageReturns }},
 	}
 )
 
@@ -103,7 +107,8 @@ const enabledMember = "is_enabled"
 //	home realm domains              home_realm_domain_proofs, is_mail_provider_domain_allowed
 //	linking                         is_trust_emails_enabled, is_keep_other_identities
 //	OAuth 2.0                       scopes, response_mode, next_client_secret
-//	WS-Federation                   realm, is_provider_initiated_allowed
+//	WS-Federation                   realm, is_provider_initiated_allowed, metadata_signers, is_insecure_sha1,
+//	                                is_missing_confirmation_allowed, is_carriage_return_allowed
 //	WS-Federation with AD FS        metadata_url, issuer, subject_claim, is_insecure_mutable_subject
 //
 // A member that would say no more than its absence (false, "", an empty list) is left out, unless it stood in the JSON that
