@@ -75,7 +75,11 @@ func (s *Service) finish(ctx context.Context, a *Arrival, got received, err erro
 		err = NewError(KindFlow, errors.New("the answer is a sign-out, not a sign-in"))
 	}
 	var f *flow
-	if err == nil {
+	switch {
+	case err != nil:
+	case got.State == "":
+		err = s.unsolicited(ctx, got, a.Cookies)
+	default:
 		f, err = s.arrive(ctx, got.strategy, got.State, a.Cookies)
 	}
 	if err != nil {

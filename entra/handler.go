@@ -116,7 +116,11 @@ func (s *Service) goOn(w http.ResponseWriter, r *http.Request, err error) bool {
 	if !errors.As(err, &e) || e.Again == nil {
 		return false
 	}
-	d, err := s.Begin(r.Context(), e.ConnectionID, *e.Again)
+	o, err := s.onward(r, *e.Again)
+	if err != nil {
+		return false
+	}
+	d, err := s.Begin(r.Context(), e.ConnectionID, o)
 	if err != nil {
 		return false // the first error says more
 	}

@@ -77,10 +77,13 @@ type FinishRequest struct {
 	Arrival       *Arrival
 }
 
-// Receipt is what a driver finds in an answer before anything is trusted. Both empty: an answer that nobody asked for.
+// Receipt is what a driver finds in an answer before anything is trusted. Without State and SignOut it is an answer that nobody asked for.
 type Receipt struct {
 	State   string
 	SignOut *SignOutNotice
+	// Realm is a hint beside an empty State: the relying party that the answer was made for, by its own unverified word. It chooses at most
+	// where a sign-in begins afresh, see Connection.AllowProviderInitiated.
+	Realm string
 }
 
 // Arrival is an HTTP request at one of our addresses, as plain values.
