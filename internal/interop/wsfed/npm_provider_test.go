@@ -211,29 +211,3 @@ func TestNPMProviderMetadata(t *testing.T) {
 		require.ErrorIs(t, err, wsfed.ErrUnavailable)
 	})
 }
-
-// TestNPMProviderEncrypted: encrypted tokens of npm's saml. Without a key to decrypt with they are refused as what they are.
-func TestNPMProviderEncrypted(t *testing.T) {
-	ours := newPair(t)
-	encrypted := func(token, algorithm string) options {
-		return options{
-			"token": token, "encryptionCert": ours.certificate, "encryptionPublicKey": ours.public, "encryptionAlgorithm": algorithm,
-			"disallowEncryptionWithInsecureAlgorithm": false, "warnOnInsecureEncryptionAlgorithm": false, // CBC, which providers send
-		}
-	}
-	const cbc, gcm = "http://www.w3.org/2001/04/xmlenc#aes256-cbc", "http://www.w3.org/2009/xmlenc11#aes256-gcm"
-	provider := startNPMProvider(t, map[string]options{
-		"EncryptedData-11-cbc": encrypted("1.1", cbc), "EncryptedAssertion-20-cbc": encrypted("2.0", cbc), "EncryptedAssertion-20-gcm": encrypted("2.0", gcm),
-	})
-	for _, endpoint := range []string{"EncryptedData-11-cbc", "EncryptedAssertion-20-cbc", "EncryptedAssertion-20-gcm"} {
-		t.Run(endpoint, func(t *testing.T) {
-			party := newRelyingParty(t, provider.metadata(endpoint), npmIssuer)
-			form := provider.answer(t, party, "state")
-			element, _, _ := strings.Cut(endpoint, "-")
-			require.Contains(t, form.Get("wresult"), element)
-			require.NotContains(t, form.Get("wresult"), "ann@example.com")
-			_, err := party.VerifyForm(t.Context(), form, "state")
-			requireRefused(t, err, wsfed.CheckEncrypted)
-		})
-	}
-}

@@ -5,6 +5,7 @@
 // Configuration: {issuer, cert, key, replies: [address], people: {name: Passport profile}, endpoints: {name: options}}.
 // Each endpoint is a provider of its own at /{name}, with metadata below it. Its options are those of wsfed.auth, and:
 //   token: "own" (wsfed's: SAML 1.1, by the old saml 1.0 that it brings along), "1.1" or "2.0" (by today's saml, in wsfed's form)
+//   unsigned: true (with today's saml)
 
 const http = require('http');
 const wsfed = require('wsfed');
@@ -64,7 +65,8 @@ function answer(config, options, req) {
 
 function respond(all, req, res, postUrl, wctx) {
   const mapped = new all.profileMapper(all.getUserFromRequest());
-  makers[all.token].create({
+  const make = makers[all.token][all.unsigned ? 'createUnsignedAssertion' : 'create'];
+  make({
     lifetimeInSeconds: 3600,
     audiences: all.audience || req.query.wtrealm,
     attributes: mapped.getClaims(),
