@@ -15,7 +15,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/hrd"
 )
 
-// Connections is an entra.ConnectionAdmin and entra.ConnectionStore in memory. Its zero value is ready. A change is seen by
+// Connections is an entra.ConnectionRegistry in memory. Its zero value is ready. A change is seen by
 // the next call: nothing is cached.
 type Connections struct {
 	mu       sync.RWMutex
@@ -28,9 +28,8 @@ type Connections struct {
 type owned struct{ organization, name string }
 
 var (
-	_ entra.ConnectionStore = (*Connections)(nil)
-	_ entra.ConnectionAdmin = (*Connections)(nil)
-	_ hrd.Directory         = (*Connections)(nil)
+	_ entra.ConnectionRegistry = (*Connections)(nil)
+	_ hrd.Directory            = (*Connections)(nil)
 )
 
 // NewConnections returns an empty Connections.

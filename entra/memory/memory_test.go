@@ -17,7 +17,7 @@ import (
 
 // The zero values are ready: the suites of storetest and provisioningtest run against what the constructors return.
 func TestZeroValues(t *testing.T) {
-	storetest.Connections(t, func(t *testing.T) storetest.ConnectionAdmin { return new(memory.Connections) })
+	storetest.Connections(t, func(t *testing.T) entra.ConnectionRegistry { return new(memory.Connections) })
 	storetest.Flows(t, func(t *testing.T) entra.FlowStore { return new(memory.Flows) })
 	storetest.Replay(t, func(t *testing.T) entra.ReplayStore { return new(memory.Replay) })
 	provisioningtest.Users(t, func(t *testing.T) provisioning.UserStore { return new(memory.Users) })

@@ -45,7 +45,7 @@ func full(id string) *entra.Connection {
 	return c
 }
 
-func put(t tb, s ConnectionAdmin, c *entra.Connection) string {
+func put(t tb, s entra.ConnectionRegistry, c *entra.Connection) string {
 	t.Helper()
 	version, err := s.Put(t.Context(), c)
 	if err != nil {
@@ -57,7 +57,7 @@ func put(t tb, s ConnectionAdmin, c *entra.Connection) string {
 	return version
 }
 
-func get(t tb, s ConnectionAdmin, id string) *entra.Connection {
+func get(t tb, s entra.ConnectionRegistry, id string) *entra.Connection {
 	t.Helper()
 	c, err := s.Connection(t.Context(), id)
 	if err != nil || c == nil {
@@ -66,7 +66,7 @@ func get(t tb, s ConnectionAdmin, id string) *entra.Connection {
 	return c
 }
 
-func absent(t tb, s ConnectionAdmin, id string) {
+func absent(t tb, s entra.ConnectionRegistry, id string) {
 	t.Helper()
 	c, err := s.Connection(t.Context(), id)
 	is(t, fmt.Sprintf("Connection(%q)", id), err, entra.ErrNotFound)
@@ -76,7 +76,7 @@ func absent(t tb, s ConnectionAdmin, id string) {
 }
 
 // routes demands that a domain leads to a connection; "" is nowhere.
-func routes(t tb, s ConnectionAdmin, domain, want string) {
+func routes(t tb, s entra.ConnectionRegistry, domain, want string) {
 	t.Helper()
 	id, found, err := s.HomeRealm(t.Context(), domain)
 	if err != nil || found != (want != "") || id != want {

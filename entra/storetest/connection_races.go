@@ -31,13 +31,13 @@ func isTaken(err error) bool {
 	return errors.As(err, &taken)
 }
 
-func putTogether(t tb, s ConnectionAdmin, build func(i int) *entra.Connection) []error {
+func putTogether(t tb, s entra.ConnectionRegistry, build func(i int) *entra.Connection) []error {
 	errs := slices.Repeat([]error{nil}, crowd)
 	race(func(i int) { _, errs[i] = s.Put(t.Context(), build(i)) })
 	return errs
 }
 
-func checkConnectionRaceCreate(t tb, s ConnectionAdmin) {
+func checkConnectionRaceCreate(t tb, s entra.ConnectionRegistry) {
 	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		c := simple("con_1")
 		c.Name = fmt.Sprint("name ", i)
@@ -46,7 +46,7 @@ func checkConnectionRaceCreate(t tb, s ConnectionAdmin) {
 	get(t, s, "con_1")
 }
 
-func checkConnectionRaceName(t tb, s ConnectionAdmin) {
+func checkConnectionRaceName(t tb, s entra.ConnectionRegistry) {
 	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		c := simple(fmt.Sprint("con_", i))
 		c.Name = "contoso"
@@ -57,7 +57,7 @@ func checkConnectionRaceName(t tb, s ConnectionAdmin) {
 	}
 }
 
-func checkConnectionRaceDomain(t tb, s ConnectionAdmin) {
+func checkConnectionRaceDomain(t tb, s entra.ConnectionRegistry) {
 	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		return simple(fmt.Sprint("con_", i), fmt.Sprintf("own%d.example", i), "contoso.example")
 	}), isTaken)
@@ -68,7 +68,7 @@ func checkConnectionRaceDomain(t tb, s ConnectionAdmin) {
 	routes(t, s, "contoso.example", got[0])
 }
 
-func checkConnectionRaceVersion(t tb, s ConnectionAdmin) {
+func checkConnectionRaceVersion(t tb, s entra.ConnectionRegistry) {
 	version := put(t, s, simple("con_1"))
 	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		c := simple("con_1")

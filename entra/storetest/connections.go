@@ -9,7 +9,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 )
 
-var connectionChecks = []check[ConnectionAdmin]{
+var connectionChecks = []check[entra.ConnectionRegistry]{
 	{"not found", checkConnectionNotFound},
 	{"round trip", checkConnectionRoundTrip},
 	{"identifiers byte for byte", checkConnectionIDs},
@@ -27,7 +27,7 @@ var connectionChecks = []check[ConnectionAdmin]{
 	{"race on a version", checkConnectionRaceVersion},
 }
 
-func checkConnectionNotFound(t tb, s ConnectionAdmin) {
+func checkConnectionNotFound(t tb, s entra.ConnectionRegistry) {
 	put(t, s, simple("con_1", "contoso.example"))
 	absent(t, s, "con_2")
 	absent(t, s, "")
@@ -39,7 +39,7 @@ func checkConnectionNotFound(t tb, s ConnectionAdmin) {
 	get(t, s, "con_1")
 }
 
-func checkConnectionRoundTrip(t tb, s ConnectionAdmin) {
+func checkConnectionRoundTrip(t tb, s entra.ConnectionRegistry) {
 	c := full("con_1")
 	version := put(t, s, c)
 	got := get(t, s, "con_1")
@@ -67,7 +67,7 @@ func checkConnectionRoundTrip(t tb, s ConnectionAdmin) {
 	routes(t, s, "contoso.example", "")
 }
 
-func checkConnectionIDs(t tb, s ConnectionAdmin) {
+func checkConnectionIDs(t tb, s entra.ConnectionRegistry) {
 	for i, id := range alike {
 		c := simple(id)
 		c.Name = fmt.Sprint("name ", i)
@@ -83,7 +83,7 @@ func checkConnectionIDs(t tb, s ConnectionAdmin) {
 	}
 }
 
-func checkConnectionVersions(t tb, s ConnectionAdmin) {
+func checkConnectionVersions(t tb, s entra.ConnectionRegistry) {
 	c := simple("con_1", "contoso.example")
 	first := put(t, s, c)
 	_, err := s.Put(t.Context(), simple("con_1"))
@@ -111,7 +111,7 @@ func checkConnectionVersions(t tb, s ConnectionAdmin) {
 	absent(t, s, "con_2")
 }
 
-func checkConnectionDelete(t tb, s ConnectionAdmin) {
+func checkConnectionDelete(t tb, s entra.ConnectionRegistry) {
 	c := simple("con_1", "contoso.example")
 	first := put(t, s, c)
 	next := c.Clone()
@@ -141,7 +141,7 @@ func checkConnectionDelete(t tb, s ConnectionAdmin) {
 	absent(t, s, "con_1")
 }
 
-func checkConnectionNames(t tb, s ConnectionAdmin) {
+func checkConnectionNames(t tb, s entra.ConnectionRegistry) {
 	of := func(id, organization, name string) *entra.Connection {
 		c := simple(id)
 		c.OrganizationID, c.Name = organization, name
@@ -172,7 +172,7 @@ func checkConnectionNames(t tb, s ConnectionAdmin) {
 	}
 }
 
-func checkConnectionDomains(t tb, s ConnectionAdmin) {
+func checkConnectionDomains(t tb, s entra.ConnectionRegistry) {
 	c := simple("con_1", "contoso.example", "xn--bcher-kva.example")
 	c.HomeRealmDomains = []string{"@Contoso.Example", "Bücher.example"} // the admin's spelling
 	version := put(t, s, c)
@@ -204,7 +204,7 @@ func checkConnectionDomains(t tb, s ConnectionAdmin) {
 }
 
 // checkConnectionUnproven: a domain that is pending or lapsed routes nowhere and stands in nobody's way.
-func checkConnectionUnproven(t tb, s ConnectionAdmin) {
+func checkConnectionUnproven(t tb, s entra.ConnectionRegistry) {
 	squatter := simple("con_1", "contoso.example", "fabrikam.example", "own.example")
 	squatter.DomainProofs[0].State, squatter.DomainProofs[1].State = entra.DomainPending, entra.DomainLapsed
 	squatter.HomeRealmDomains = append(squatter.HomeRealmDomains, "unheard.example") // without any proof
@@ -225,7 +225,7 @@ func checkConnectionUnproven(t tb, s ConnectionAdmin) {
 	routes(t, s, "fabrikam.example", "con_2")
 }
 
-func checkConnectionListing(t tb, s ConnectionAdmin) {
+func checkConnectionListing(t tb, s entra.ConnectionRegistry) {
 	if got := list(t, s, entra.Filter{}); len(got) != 0 {
 		t.Errorf("an empty store lists %q", got)
 	}
@@ -282,7 +282,7 @@ func checkConnectionListing(t tb, s ConnectionAdmin) {
 	put(t, s, simple("con_7"))
 }
 
-func list(t tb, s ConnectionAdmin, f entra.Filter) []string {
+func list(t tb, s entra.ConnectionRegistry, f entra.Filter) []string {
 	t.Helper()
 	var ids []string
 	for c, err := range s.Connections(t.Context(), f) {
@@ -295,7 +295,7 @@ func list(t tb, s ConnectionAdmin, f entra.Filter) []string {
 }
 
 // checkConnectionCopies: what was put is the caller's again, and Put does not write to it.
-func checkConnectionCopies(t tb, s ConnectionAdmin) {
+func checkConnectionCopies(t tb, s entra.ConnectionRegistry) {
 	c := full("con_1")
 	put(t, s, c)
 	if c.Version != "" {
@@ -310,7 +310,7 @@ func checkConnectionCopies(t tb, s ConnectionAdmin) {
 	routes(t, s, "contoso.example", "con_1")
 }
 
-func checkConnectionCancelled(t tb, s ConnectionAdmin) {
+func checkConnectionCancelled(t tb, s entra.ConnectionRegistry) {
 	put(t, s, simple("con_1", "contoso.example"))
 	ctx := cancelled(t)
 	_, known := s.Connection(ctx, "con_1")

@@ -11,7 +11,7 @@ import (
 // In a host's own tests, with its own store in place of memory's, empty each time.
 func ExampleConnections() {
 	_ = func(t *testing.T) { // func TestConnections(t *testing.T) {
-		storetest.Connections(t, func(t *testing.T) storetest.ConnectionAdmin { return memory.NewConnections() })
+		storetest.Connections(t, func(t *testing.T) entra.ConnectionRegistry { return memory.NewConnections() })
 	}
 	// Output:
 }

@@ -11,15 +11,9 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra"
 )
 
-// ConnectionAdmin is what Connections runs against: reading and writing in one store.
-type ConnectionAdmin = interface {
-	entra.ConnectionStore
-	entra.ConnectionAdmin
-}
-
-// Connections runs the contract of entra.ConnectionStore and entra.ConnectionAdmin against stores that open returns, each one empty.
+// Connections runs the contract of entra.ConnectionRegistry against stores that open returns, each one empty.
 // A store that caches is opened here without its cache, or with one that its own writes renew.
-func Connections(t *testing.T, open func(t *testing.T) ConnectionAdmin) {
+func Connections(t *testing.T, open func(t *testing.T) entra.ConnectionRegistry) {
 	t.Helper()
 	for _, c := range connectionChecks {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })

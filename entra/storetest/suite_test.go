@@ -14,7 +14,7 @@ import (
 )
 
 func TestMemoryConnections(t *testing.T) {
-	Connections(t, func(t *testing.T) ConnectionAdmin { return memory.NewConnections() })
+	Connections(t, func(t *testing.T) entra.ConnectionRegistry { return memory.NewConnections() })
 }
 
 func TestMemoryFlows(t *testing.T) {
@@ -97,7 +97,7 @@ func catches[S any](t *testing.T, checks []check[S], faults []fault, open func(f
 
 func TestSuitesCatch(t *testing.T) {
 	t.Run("connections", func(t *testing.T) {
-		catches(t, connectionChecks, connectionFaults, func(f string) ConnectionAdmin { return &sloppyConnections{sloppy: sloppy{fault: f}} })
+		catches(t, connectionChecks, connectionFaults, func(f string) entra.ConnectionRegistry { return &sloppyConnections{sloppy: sloppy{fault: f}} })
 	})
 	t.Run("flows", func(t *testing.T) {
 		catches(t, flowChecks, flowFaults, func(f string) entra.FlowStore { return &sloppyFlows{sloppy: sloppy{fault: f}} })

@@ -21,7 +21,7 @@ import (
 )
 
 // store keeps connections and users in memory, and a snapshot of them in one JSON file. A host has its own tables instead; what they must do is
-// written at entra.ConnectionAdmin and provisioning.UserStore, and storetest and provisioningtest check it.
+// written at entra.ConnectionRegistry and provisioning.UserStore, and storetest and provisioningtest check it.
 type store struct {
 	path        string
 	keys        *entra.Keyring
