@@ -91,6 +91,21 @@ func (e *Error) SignInAgain() bool {
 	return false
 }
 
+// NeedsConsent reports whether the application lacks a consent that a tenant's administrator can give: the person, or the application itself, asked for
+// a permission that nobody granted. That somebody declined is not it. Beside error and suberror it goes by the number, since Entra reports a
+// missing consent under several errors; nothing but what is offered to the person depends on it.
+//
+// Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+func (e *Error) NeedsConsent() bool {
+	switch e.Code {
+	case 65001, 90094, 90095:
+		return true
+	case 65004:
+		return false
+	}
+	return e.OAuth == "consent_required" || e.SubError == "consent_required"
+}
+
 func (e *Error) advice() Advice {
 	if a, ok := Explain(e.Code); ok {
 		return a
