@@ -85,7 +85,17 @@ func URL(c cloud.Cloud, tenant string) (string, error) {
 
 // Token makes one bounded POST, client parameters in the body, and follows no redirect. Entra's refusal is *aadsts.Error;
 // every other error is trouble on the way, or a request that could not be made. No error holds anything of the form or of the answer.
+// Where Entra refuses the first secret of FromSecrets there is one more POST, with the second.
 func (e *Endpoint) Token(ctx context.Context, q Request) (*Token, error) {
+	token, err := e.post(ctx, q)
+	if next, ok := instead(q.Credential, err); ok {
+		q.Credential = next
+		return e.post(ctx, q)
+	}
+	return token, err
+}
+
+func (e *Endpoint) post(ctx context.Context, q Request) (*Token, error) {
 	tokenURL, err := URL(q.Cloud, q.Tenant)
 	if err != nil {
 		return nil, err
