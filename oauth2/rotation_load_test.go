@@ -36,8 +36,8 @@ func TestRotationUnderLoad(t *testing.T) {
 		verifications /= 5
 	}
 	l := newLoad(t)
-	l.issue(t) // fetches metadata for the first time
-	l.advance()
+	l.issue(t)                // fetches metadata for the first time
+	l.rotate(t, l.clients[0]) // and for the first time for an unknown key: from now on a forged token's must wait for the clock, which only rotate moves
 
 	var taken atomic.Int64
 	var workers sync.WaitGroup
@@ -60,8 +60,8 @@ func TestRotationUnderLoad(t *testing.T) {
 			last = r.At
 		}
 	}
-	assert.Equal(t, 1+loadRotations, l.entra.CountRequests(entratest.EndpointKeys))
-	assert.Equal(t, 1+loadRotations, l.entra.CountRequests(entratest.EndpointDiscovery))
+	assert.Equal(t, 2+loadRotations, l.entra.CountRequests(entratest.EndpointKeys))
+	assert.Equal(t, 2+loadRotations, l.entra.CountRequests(entratest.EndpointDiscovery))
 }
 
 // load is a fake Entra whose keys rotate, and those who verify its tokens.
@@ -78,7 +78,7 @@ type issuedToken struct{ raw, nonce string }
 
 func newLoad(t *testing.T) *load {
 	t.Helper()
-	keys := make([]*rsa.PrivateKey, 2+loadRotations)
+	keys := make([]*rsa.PrivateKey, 3+loadRotations)
 	var made sync.WaitGroup
 	for i := range keys {
 		made.Go(func() { keys[i], _ = rsa.GenerateKey(rand.Reader, 2048) }) // does not fail
