@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,23 @@ type requestedClaims struct {
 		} `json:"acrs"`
 	} `json:"id_token"`
 	AccessToken map[string]json.RawMessage `json:"access_token"`
+}
+
+// meets tells whether a claims request asks for all that a challenge demands. A client may ask for more beside it, its capabilities for instance.
+// https://learn.microsoft.com/entra/identity-platform/claims-challenge#how-to-communicate-client-capabilities-to-azure-ad
+func meets(request, challenge string) bool {
+	var asked, demanded map[string]map[string]any
+	if json.Unmarshal([]byte(request), &asked) != nil || json.Unmarshal([]byte(challenge), &demanded) != nil {
+		return request == challenge
+	}
+	for part, claims := range demanded {
+		for name, how := range claims {
+			if got, ok := asked[part][name]; !ok || !reflect.DeepEqual(got, how) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // contexts are the authentication contexts that were asked for.

@@ -29,7 +29,7 @@ func (s *Server) issue(app *Application, g *grant, granted scopes, nonce string,
 		return nil, failed
 	}
 	faults := s.currentFaults()
-	if faults.ClaimsChallenge != "" && g.claims.raw != faults.ClaimsChallenge {
+	if faults.ClaimsChallenge != "" && !meets(g.claims.raw, faults.ClaimsChallenge) {
 		failed := fail(50076, s.GraphURL)
 		failed.claims, failed.subError = faults.ClaimsChallenge, "basic_action"
 		return nil, failed
