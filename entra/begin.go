@@ -25,7 +25,13 @@ type BeginOptions struct {
 	// The host's demands: they always go upstream, and the verified token must show that they were met.
 	ForceLogin bool          // the person proves anew who they are
 	MaxAge     time.Duration // of their last proof, whole seconds; 0: no demand
-	Claims     string        // a claims request (JSON): an Error's Again carries one
+	// Claims is a claims request (JSON): an Error's Again carries one, and a step-up is one ({"id_token":{"acrs":{"essential":true,"value":"c1"}}}). What it
+	// asks of the ID token must be in the verified token.
+	Claims string
+
+	// AdminConsent sends an administrator of the tenant to grant what the app registration asks for, for everybody, before they sign in. It comes back
+	// from Finish as an *Error with KindConsented, whose Again leads to the sign-in. OAuth 2.0 only.
+	AdminConsent bool
 
 	// VerifiedAddress is an address that this person has just proven to the host by a code mailed to it, after KindVerify. It is evidence for
 	// this very address, at this sign-in.
@@ -115,13 +121,13 @@ func (s *Service) begin(ctx context.Context, connectionID string, o BeginOptions
 	f := &flow{
 		ID: rand.Text(), State: newState(), Connection: c.ID, Binding: binding(c), Callback: t.CallbackURL,
 		Application: o.Application, Organization: o.Organization, ByHomeRealm: j.byHomeRealm, Test: j.test,
-		ReturnTo: s.returnTo(o.ReturnTo), Data: o.Data, ForceLogin: o.ForceLogin, MaxAge: o.MaxAge, Claims: o.Claims,
+		ReturnTo: s.returnTo(o.ReturnTo), Data: o.Data, ForceLogin: o.ForceLogin, MaxAge: o.MaxAge, Claims: o.Claims, Consent: o.AdminConsent,
 		Verified: o.VerifiedAddress, Hints: c.named(o.Hints), Attempt: j.attempt, Begun: now.Unix(), Expires: now.Add(s.cfg.FlowLifetime).Unix(),
 	}
 	if o.continues != nil {
 		f.Round = o.continues.round
 	}
-	url, state, err := driver.Begin(ctx, BeginRequest{Target: t, State: f.State, Params: params, Options: o})
+	url, state, err := departFor(ctx, driver, BeginRequest{Target: t, State: f.State, Params: params, Options: o})
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,8 @@ type Config struct {
 	// is not known at this sign-in. 0 is 10 seconds.
 	EnrichTimeout time.Duration
 
-	// Credential proves the application for a connection (vault, KMS, managed identity). nil: the connection's secret.
+	// Credential proves the application for a connection (vault, KMS, managed identity). nil: the connection's secret, or
+	// its next one where Entra refuses the first.
 	Credential func(context.Context, *Connection) (credential.Credential, error)
 	// CallbackBase returns the base of a connection's callback URLs where it has a custom domain (UseCustomDomain). nil or "": BaseURL. A
 	// flow's cookie belongs to one host name, so such a sign-in must begin on the custom domain too.
@@ -76,6 +77,8 @@ type Config struct {
 	OnSignIn func(w http.ResponseWriter, r *http.Request, in *SignIn)
 	// OnTest answers a test sign-in. nil: it is an error page.
 	OnTest func(w http.ResponseWriter, r *http.Request, report *TestReport)
+	// OnConsent answers the browser of an administrator who consented (BeginOptions.AdminConsent); e.Again leads to the sign-in. nil: straight on to it.
+	OnConsent func(w http.ResponseWriter, r *http.Request, e *Error, report *ConsentReport)
 	// OnError shows an error. nil: a plain page.
 	OnError func(w http.ResponseWriter, r *http.Request, e *Error)
 	// OnSignOut ends the host's sessions when the provider signs somebody out. nil: nothing happens.

@@ -25,9 +25,10 @@ const (
 	KindVerify                    // mail a one-time code to the address, then begin again with BeginOptions.VerifiedAddress; *provisioning.Refused inside
 	KindUnavailable               // network, provider or a store: trying again may help
 	KindLimited                   // the host's limiter
+	KindConsented                 // no failure: an administrator consented, and Again leads to the sign-in; errors.As finds the *ConsentReport
 )
 
-var kindNames = [...]string{"internal", "configuration", "no_connection", "disabled", "flow", "token", "provider", "refused", "verify", "unavailable", "limited"}
+var kindNames = [...]string{"internal", "configuration", "no_connection", "disabled", "flow", "token", "provider", "refused", "verify", "unavailable", "limited", "consented"}
 
 // String returns the kind as a word for logs and metrics.
 func (k Kind) String() string {
@@ -45,7 +46,8 @@ type Error struct {
 	Mender aadsts.Mender // who can mend it
 	Retry  bool          // beginning once more may help
 	// Again, when set, is what to Begin once more with, at ConnectionID: Entra asked for more (a claims challenge), and the
-	// options hold it beside everything that this sign-in was begun with. The handlers do so by themselves.
+	// options hold it beside everything that this sign-in was begun with. The handlers do so by themselves, except for Again.AdminConsent: an
+	// administrator's consent is missing, and the host decides whom to send for it.
 	Again        *BeginOptions
 	ConnectionID string // "" when it is not known
 	ReturnTo     string // of the sign-in, "" when there was none
@@ -80,6 +82,7 @@ var textOf = [...]struct {
 	KindVerify:        {"An account with your address exists already. Verify the address to go on.", aadsts.MenderUser, false},
 	KindUnavailable:   {"The sign-in could not be completed because a service did not answer. Please try again in a moment.", aadsts.MenderHost, true},
 	KindLimited:       {"Too many attempts. Please wait a moment and try again.", aadsts.MenderUser, true},
+	KindConsented:     {"The permissions were granted. Please sign in to go on.", aadsts.MenderUser, true},
 }
 
 // NewError returns an error of a kind with the kind's own text. Protocols use it for what they refuse.
@@ -105,8 +108,11 @@ func asError(err error) *Error {
 	if errors.As(err, &provider) {
 		e = NewError(KindProvider, err)
 		e.Public, e.Mender, e.Retry = provider.Public(), provider.Mender, provider.Retry || provider.SignInAgain()
-		if provider.Claims != "" {
+		switch {
+		case provider.Claims != "":
 			e.Again = &BeginOptions{Claims: provider.Claims}
+		case provider.NeedsConsent():
+			e.Again = &BeginOptions{AdminConsent: true}
 		}
 		return e
 	}
@@ -139,6 +145,10 @@ func (s *Service) fail(ctx context.Context, step, attempt string, f *flow, err e
 	if f != nil {
 		e.ConnectionID, e.ReturnTo = f.Connection, f.ReturnTo
 		e.Again = f.again(e.Again)
+	}
+	if e.Kind == KindConsented {
+		s.log.InfoContext(ctx, "consent came back", "attempt", attempt, "connection", e.ConnectionID)
+		return e
 	}
 	s.log.WarnContext(ctx, "sign-in failed", "step", step, "attempt", attempt, "connection", e.ConnectionID, "kind", e.Kind.String(), "error", e.Err)
 	return e

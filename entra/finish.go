@@ -46,7 +46,8 @@ func ReadArrival(r *http.Request) (*Arrival, error) {
 // Finish verifies the answer that came back to a callback URL and says who signed in. The flow it belongs to is used up, whatever comes out; a
 // host that calls Finish itself calls ClearCookies too.
 //
-// Errors: always *Error, except that a test sign-in which succeeds comes back as a *TestReport. With an error the SignIn is nil.
+// Errors: always *Error, except that a test sign-in which succeeds comes back as a *TestReport. With an error the SignIn is nil. An administrator's
+// consent (BeginOptions.AdminConsent) comes back as an *Error with KindConsented.
 func (s *Service) Finish(ctx context.Context, a *Arrival) (*SignIn, error) {
 	got, err := s.receive(a)
 	return s.finish(ctx, a, got, err)
@@ -116,6 +117,9 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 	}
 	if !f.Test && !c.EnabledFor(f.Application, f.Organization, f.ByHomeRealm) {
 		return nil, NewError(KindDisabled, fmt.Errorf("connection %s was switched off since the sign-in began", c.ID))
+	}
+	if f.Consent {
+		return nil, s.consented(ctx, driver, t, f, a)
 	}
 	id, token, err := s.verify(ctx, driver, t, f, a)
 	if err != nil {

@@ -36,6 +36,7 @@ type flow struct {
 	ForceLogin   bool              `json:"f,omitempty"`
 	MaxAge       time.Duration     `json:"m,omitempty"`
 	Claims       string            `json:"q,omitempty"`
+	Consent      bool              `json:"e,omitempty"` // asks for an administrator's consent, not for a sign-in
 	Verified     string            `json:"v,omitempty"` // BeginOptions.VerifiedAddress
 	Hints        map[string]string `json:"l,omitempty"` // those that the connection's aliases name
 	Round        int               `json:"g,omitempty"` // how many sign-ins this one continues
@@ -239,11 +240,12 @@ const maxRounds = 2
 
 // again completes what Entra asked for by everything that this sign-in was begun with. Asked for too often it is nothing.
 func (f *flow) again(more *BeginOptions) *BeginOptions {
-	if more == nil || f.Test || f.Round >= maxRounds {
+	if more == nil || f.Test || f.Round >= maxRounds || f.Consent && more.AdminConsent {
 		return nil
 	}
 	o := *more
 	o.Application, o.Organization, o.ReturnTo, o.Data, o.Hints = f.Application, f.Organization, f.ReturnTo, f.Data, f.Hints
+	o.Claims = mergeClaims(f.Claims, more.Claims)
 	o.ForceLogin, o.MaxAge, o.VerifiedAddress = f.ForceLogin, f.MaxAge, f.Verified
 	o.continues = &continued{round: f.Round + 1, byHomeRealm: f.ByHomeRealm}
 	return &o

@@ -95,10 +95,14 @@ func (s *Service) serveCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var report *TestReport
+	var consent *ConsentReport
 	switch {
 	case errors.As(err, &report) && s.cfg.OnTest != nil:
 		secureHeaders(w)
 		s.cfg.OnTest(w, r, report)
+	case errors.As(err, &consent) && s.cfg.OnConsent != nil:
+		secureHeaders(w)
+		s.cfg.OnConsent(w, r, asError(err), consent)
 	case err != nil:
 		s.showError(w, r, err)
 	case s.cfg.OnSignIn == nil:
@@ -113,7 +117,10 @@ func (s *Service) serveCallback(w http.ResponseWriter, r *http.Request) {
 // goOn begins once more where Entra asked for more, and reports whether it did.
 func (s *Service) goOn(w http.ResponseWriter, r *http.Request, err error) bool {
 	var e *Error
-	if !errors.As(err, &e) || e.Again == nil {
+	if !errors.As(err, &e) || e.Again == nil || e.Again.AdminConsent {
+		return false
+	}
+	if e.Kind == KindConsented && s.cfg.OnConsent != nil {
 		return false
 	}
 	o, err := s.onward(r, *e.Again)
@@ -201,6 +208,8 @@ func (s *Service) showError(w http.ResponseWriter, r *http.Request, err error) {
 // Status is the HTTP status that fits an error.
 func (e *Error) Status() int {
 	switch e.Kind {
+	case KindConsented:
+		return http.StatusOK
 	case KindNoConnection:
 		return http.StatusNotFound
 	case KindDisabled, KindRefused, KindVerify, KindProvider:

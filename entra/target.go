@@ -45,10 +45,10 @@ func (s *Service) credential(ctx context.Context, c *Connection) (credential.Cre
 	if s.cfg.Credential != nil {
 		return s.cfg.Credential(ctx, c)
 	}
-	if c.ClientSecret.IsZero() {
+	if c.ClientSecret.IsZero() && c.NextClientSecret.IsZero() {
 		return nil, nil // WS-Federation needs none; oauth2 refuses to open
 	}
-	return credential.FromSecret(c.ClientSecret), nil
+	return credential.FromSecrets(c.ClientSecret, c.NextClientSecret), nil
 }
 
 // CallbackURL is the address to register at Entra (platform Web) for a connection: one per strategy and base URL.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,7 +16,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/tenantdoor/tenantdoor/entra"
-	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 const (
@@ -42,7 +40,9 @@ type SignInRequest struct {
 	ForceLogin bool
 	MaxAge     time.Duration
 
-	// Claims is a claims request, a JSON object (OpenID Connect Core 1.0, section 5.5), "" for none.
+	// Claims is a claims request, a JSON object (OpenID Connect Core 1.0, section 5.5), "" for none: that of a claims challenge (aadsts.Error.Claims), or a
+	// step-up such as {"id_token":{"acrs":{"essential":true,"value":"c1"}}}. What it asks of the ID token with a value, or as essential, Redeem demands of
+	// the verified token; of what it asks of the access token only the resource can judge.
 	Claims string
 }
 
@@ -54,6 +54,7 @@ type Pending struct {
 	State      string
 	ForceLogin bool
 	MaxAge     time.Duration
+	Claims     string // as in SignInRequest
 	Begun      time.Time
 }
 
@@ -71,7 +72,7 @@ func (c *Client) SignIn(ctx context.Context, q SignInRequest) (string, *Pending,
 	}
 	p := &Pending{
 		Verifier: oauth2.GenerateVerifier(), Nonce: newNonce(), State: q.State,
-		ForceLogin: q.ForceLogin, MaxAge: q.MaxAge, Begun: c.cfg.Now(),
+		ForceLogin: q.ForceLogin, MaxAge: q.MaxAge, Claims: q.Claims, Begun: c.cfg.Now(),
 	}
 	ours, err := c.parameters(q, p)
 	if err != nil {
@@ -127,7 +128,7 @@ func (c *Client) parameters(q SignInRequest, p *Pending) (map[string]string, err
 	if q.ForceLogin {
 		ours["prompt"], ours["max_age"] = "login", "0"
 	}
-	request, err := claimsRequest(q.Claims, p.fresh())
+	request, err := claimsRequest(q.Claims, p.fresh(), c.cfg.HandlesChallenges)
 	if err != nil {
 		return nil, err
 	}
@@ -165,42 +166,6 @@ func compose(endpoint string, ours map[string]string, params url.Values) (string
 	}
 	u.RawQuery = query.Encode()
 	return u.String(), nil
-}
-
-// claimsRequest adds to the host's claims request what a demand for a fresh sign-in will be checked by.
-func claimsRequest(request string, fresh bool) (string, error) {
-	if request == "" && !fresh {
-		return "", nil
-	}
-	if request == "" {
-		request = "{}"
-	}
-	if err := strictjson.Check([]byte(request), strictjson.NamesOf("id_token", "access_token", "userinfo")); err != nil {
-		return "", fmt.Errorf("claims request: %w", err)
-	}
-	if !fresh {
-		return request, nil
-	}
-	var all, token map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(request), &all); err != nil {
-		return "", errors.New("claims request: not an object")
-	}
-	if part := all["id_token"]; part != nil {
-		if err := json.Unmarshal(part, &token); err != nil {
-			return "", errors.New("claims request: id_token is not an object")
-		}
-	}
-	if token == nil {
-		token = make(map[string]json.RawMessage)
-	}
-	token["auth_time"] = json.RawMessage(`{"essential":true}`)
-	part, err := json.Marshal(token)
-	if err != nil {
-		return "", errors.New("claims request: not JSON")
-	}
-	all["id_token"] = part
-	out, err := json.Marshal(all)
-	return string(out), err
 }
 
 // fresh reports whether the token must show when the person signed in.

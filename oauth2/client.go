@@ -47,6 +47,18 @@ type Config struct {
 	// AppKeys says that the application has signing keys of its own (claims mapping); metadata is then asked for with ?appid=.
 	AppKeys bool
 
+	// AllowV1Tokens accepts ID tokens of Entra's v1.0 endpoint too, for Verify: they carry the cloud's v1.0 issuer (https://sts.windows.net/{tid}/) and ver
+	// 1.0. They are verified with the keys of the v2.0 metadata: both endpoints sign with the same ones, and only there
+	// a key says whose tokens it may sign, so that it is scoped as strictly as for a v2.0 token. The v2.0 endpoint, which SignIn uses, issues v2.0 ID tokens
+	// only. Needs a cloud whose IssuerV1 is known.
+	AllowV1Tokens bool
+
+	// HandlesChallenges declares the client capability cp1: that whoever uses the access token can handle a claims challenge, by beginning a sign-in with its
+	// claims (SignInRequest.Claims). Graph then notices within minutes that a person was disabled or a password changed (continuous access
+	// evaluation), and access tokens live up to 28 hours.
+	// https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities
+	HandlesChallenges bool
+
 	// Algorithms that an ID token may be signed with; nil is RS256, the only one that Entra uses. Only RSA algorithms can be named.
 	Algorithms []string
 
@@ -135,6 +147,8 @@ func (c *Config) check(a authority) error {
 		return errors.New("algorithms must be RSA signatures such as RS256")
 	case a.shared() && !c.AnyTenant && len(c.AllowedTenants) == 0:
 		return errors.New("people of every tenant could sign in: name the allowed tenants, or say AnyTenant")
+	case c.AllowV1Tokens && cloud.Issuer(c.Cloud.IssuerV1, cloud.Consumers) == "":
+		return errors.New("the cloud's issuer of v1.0 tokens is not known")
 	case !a.shared() && c.AnyTenant:
 		return errors.New("AnyTenant needs the tenant common or organizations")
 	}

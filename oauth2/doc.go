@@ -2,7 +2,8 @@
 // as for all of them, in every cloud.
 //
 // [Client] stands alone and knows no connection: [Client.SignIn] makes the address to send the browser to, [Client.Redeem] takes the
-// answer and returns a claims.Identity, [Client.Verify] verifies an ID token from elsewhere. [Protocol] plugs it into an entra.Service.
+// answer and returns a claims.Identity, [Client.Verify] verifies an ID token from elsewhere. [Client.Refresh] trades a refresh token,
+// [Client.AdminConsentURL] sends an administrator to consent, [Client.SignOut] ends Entra's own session. [Protocol] plugs all of it into an entra.Service.
 //
 // # What a token must be
 //

@@ -24,10 +24,12 @@ const (
 	CheckNonce          = "nonce"             // the nonce is missing or another sign-in's
 	CheckAccessHash     = "access-token-hash" // at_hash does not match the access token
 	CheckCodeHash       = "code-hash"         // c_hash does not match the code
-	CheckVersion        = "version"           // ver is not 2.0
+	CheckVersion        = "version"           // ver is not 2.0, nor an allowed 1.0
 	CheckTokenType      = "token-type"        // an app's own token, or one by which somebody acts for somebody else
 	CheckSubject        = "subject"           // sub or oid is missing, or the claims cannot be read
 	CheckAuthTime       = "auth-time"         // a fresh sign-in was asked for, and the token does not say that it was one
+	CheckDemand         = "demand"            // the claims request asked for something, a step-up for instance, and the token does not say it
+	CheckPerson         = "person"            // a refresh brought the token of another person
 )
 
 // VerificationError says that an answer was refused. Nothing of what was refused is in its text.

@@ -58,7 +58,7 @@ func TestState(t *testing.T) {
 	packed, err := p.pack()
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(packed), 512)
-	back, err := unpack(packed, p.State)
+	back, err := unpack(packed, p.State, p.Claims)
 	require.NoError(t, err)
 	require.Equal(t, p, back)
 
@@ -68,7 +68,7 @@ func TestState(t *testing.T) {
 		"an unknown flag": append([]byte{stateVersion, 0x80}, packed[2:]...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := unpack(data, p.State)
+			_, err := unpack(data, p.State, p.Claims)
 			require.ErrorIs(t, err, errState)
 		})
 	}
@@ -156,7 +156,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(packed)
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := unpack(data, "")
+		p, err := unpack(data, "", "")
 		if err != nil {
 			return
 		}

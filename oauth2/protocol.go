@@ -37,6 +37,9 @@ var (
 	_ entra.Protocol  = Protocol{}
 	_ entra.Driver    = (*driver)(nil)
 	_ entra.SignOuter = (*driver)(nil)
+	_ entra.Consenter = (*driver)(nil)
+	_ entra.Refresher = (*driver)(nil)
+	_ entra.Diagnoser = (*driver)(nil)
 )
 
 // driver makes a Client for each call; what it keeps is the metadata, by authority.
@@ -112,7 +115,7 @@ func (d *driver) Finish(ctx context.Context, q entra.FinishRequest) (*claims.Ide
 	if err != nil {
 		return nil, nil, failure(err)
 	}
-	p, err := unpack(q.ProtocolState, q.State)
+	p, err := unpack(q.ProtocolState, q.State, q.Options.Claims)
 	if err != nil {
 		return nil, nil, failure(err)
 	}
@@ -146,7 +149,8 @@ func (d *driver) client(t entra.Target) (*Client, error) {
 		Cloud: t.Cloud, Tenant: t.Connection.Tenant(),
 		ClientID: t.Connection.ClientID, Credential: t.Credential, RedirectURL: t.CallbackURL,
 		Scopes: graphScopes(t), ResponseMode: t.Connection.ResponseMode, AppKeys: t.Connection.OwnSigningKeys,
-		Metadata: d.metadata, Tokens: d.env.Tokens, HTTPClient: d.env.HTTPClient, Now: d.env.Now,
+		HandlesChallenges: true, // an *entra.Error says what to begin again with
+		Metadata:          d.metadata, Tokens: d.env.Tokens, HTTPClient: d.env.HTTPClient, Now: d.env.Now,
 	}
 	if t.Connection.UseCommonEndpoint {
 		c.AllowedTenants, c.AnyTenant = t.Connection.AdmittedTenants(), t.Connection.AnyTenant

@@ -45,7 +45,7 @@ func (c *Client) Redeem(ctx context.Context, p *Pending, answer url.Values) (*cl
 	if code == "" || len(code) > maxCode || !visible(code) {
 		return nil, nil, refuse(CheckResponse, "the answer has neither a code nor an error")
 	}
-	token, err := c.exchange(ctx, code, p.Verifier)
+	token, err := c.exchange(ctx, code, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,14 +118,10 @@ func namesTenant(template, issuer string) bool {
 }
 
 // exchange redeems the code at the very tenant address that it was asked for at: Entra refuses it elsewhere (AADSTS700005).
-func (c *Client) exchange(ctx context.Context, code, verifier string) (*credential.Token, error) {
-	token, err := c.cfg.Tokens.Token(ctx, credential.Request{
-		Cloud: c.cfg.Cloud, Tenant: c.authority.tenant, ClientID: c.cfg.ClientID, Credential: c.cfg.Credential,
-		Form: url.Values{
-			"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {c.cfg.RedirectURL},
-			"code_verifier": {verifier}, "scope": {c.scope},
-		},
-	})
+func (c *Client) exchange(ctx context.Context, code string, p *Pending) (*credential.Token, error) {
+	token, err := c.ask(ctx, url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {c.cfg.RedirectURL}, "code_verifier": {p.Verifier},
+	}, p.Claims, p.fresh())
 	if err != nil {
 		return nil, fmt.Errorf("oauth2: redeeming the code: %w", err)
 	}
@@ -133,4 +129,19 @@ func (c *Client) exchange(ctx context.Context, code, verifier string) (*credenti
 		return nil, refuse(CheckForm, "the token endpoint returned no ID token")
 	}
 	return token, nil
+}
+
+// ask makes the request to the token endpoint. A claims request goes along, as Microsoft's own libraries send it: the access token is made here.
+func (c *Client) ask(ctx context.Context, form url.Values, claims string, fresh bool) (*credential.Token, error) {
+	request, err := claimsRequest(claims, fresh, c.cfg.HandlesChallenges)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if request != "" {
+		form.Set("claims", request)
+	}
+	form.Set("scope", c.scope)
+	return c.cfg.Tokens.Token(ctx, credential.Request{
+		Cloud: c.cfg.Cloud, Tenant: c.authority.tenant, ClientID: c.cfg.ClientID, Credential: c.cfg.Credential, Form: form,
+	})
 }

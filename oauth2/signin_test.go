@@ -68,11 +68,12 @@ func TestSignInDemands(t *testing.T) {
 	require.Equal(t, time.Hour, p.MaxAge)
 
 	const challenge = `{"access_token":{"nbf":{"essential":true, "value":"1604106651"}}}`
-	query, _ = begin(t, c, oauth2.SignInRequest{Claims: challenge})
-	require.JSONEq(t, challenge, query.Get("claims"))
+	query, p = begin(t, c, oauth2.SignInRequest{Claims: challenge})
+	require.JSONEq(t, `{"access_token":{"nbf":{"essential":true, "value":"1604106651"},"xms_cc":{"values":["cp1"]}}}`, query.Get("claims"), "who answers a challenge can handle one")
+	require.Equal(t, challenge, p.Claims)
 
 	query, _ = begin(t, c, oauth2.SignInRequest{Claims: `{"access_token":{"nbf":null},"id_token":{"acrs":{"value":"c1"}}}`, MaxAge: time.Second})
-	require.JSONEq(t, `{"access_token":{"nbf":null},"id_token":{"acrs":{"value":"c1"},"auth_time":{"essential":true}}}`, query.Get("claims"))
+	require.JSONEq(t, `{"access_token":{"nbf":null,"xms_cc":{"values":["cp1"]}},"id_token":{"acrs":{"value":"c1"},"auth_time":{"essential":true}}}`, query.Get("claims"))
 	query, _ = begin(t, c, oauth2.SignInRequest{Claims: `{"id_token":null}`, MaxAge: time.Second})
 	require.JSONEq(t, authTime, query.Get("claims"))
 }

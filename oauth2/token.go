@@ -33,6 +33,7 @@ type idClaims struct {
 	Tenant    string          `json:"tid"`
 	Audience  audience        `json:"aud"`
 	Party     *string         `json:"azp"`
+	PartyV1   *string         `json:"appid"` // azp as v1.0 has it
 	Expires   *numericDate    `json:"exp"`
 	NotBefore *numericDate    `json:"nbf"`
 	IssuedAt  *numericDate    `json:"iat"`
@@ -48,7 +49,7 @@ type idClaims struct {
 }
 
 var (
-	claimNames = strictjson.NamesOf("iss", "sub", "tid", "oid", "aud", "azp", "exp", "nbf", "iat", "auth_time", "nonce", "ver", "idtyp",
+	claimNames = strictjson.NamesOf("iss", "sub", "tid", "oid", "aud", "azp", "appid", "exp", "nbf", "iat", "auth_time", "nonce", "ver", "idtyp",
 		"act", "actor", "actort", "at_hash", "c_hash", "_claim_names", "_claim_sources")
 	headerNames = strictjson.NamesOf("alg", "kid", "typ", "crit")
 )

@@ -40,6 +40,8 @@ type expected struct {
 	pending      *Pending
 	redeemed     bool   // with the two below: it came with them
 	code, access string // what c_hash and at_hash are about
+
+	refreshed time.Time // when a refresh asked for it; zero: a sign-in's
 }
 
 // verify is the whole verification, in an order in which nothing depends on what is not yet checked. The issuer comes before the signature
@@ -53,7 +55,7 @@ func (c *Client) verify(ctx context.Context, raw string, want expected) (*claims
 	if err != nil {
 		return nil, err
 	}
-	if err := checkIssuer(now.document, &t.claims); err != nil {
+	if err := c.checkIssuer(now.document, &t.claims); err != nil {
 		return nil, err
 	}
 	payload, err := c.checkSignature(ctx, t, now)
@@ -70,18 +72,32 @@ func (c *Client) verify(ctx context.Context, raw string, want expected) (*claims
 	if err != nil {
 		return nil, refuse(CheckSubject, "the claims do not say who it is")
 	}
+	if err := checkDemands(id.Raw, want.pending.Claims); err != nil {
+		return nil, err
+	}
 	return id, nil
 }
 
-// checkIssuer compares iss with the only issuer that a token of tid can have, byte for byte. The template is the authority's own, not
-// the token's. https://learn.microsoft.com/entra/identity-platform/claims-validation#validate-the-issuer
-func checkIssuer(d *document, t *idClaims) error {
+// version1 and version2 are values of ver.
+const (
+	version1 = "1.0"
+	version2 = "2.0"
+)
+
+// checkIssuer compares iss with the only issuer that a token of tid and of its version can have, byte for byte. The templates are the
+// authority's and the cloud's own, not the token's.
+// https://learn.microsoft.com/entra/identity-platform/claims-validation#validate-the-issuer
+func (c *Client) checkIssuer(d *document, t *idClaims) error {
+	issuer := d.issuerFor(t.Tenant)
+	if c.cfg.AllowV1Tokens && t.Version == version1 {
+		issuer = cloud.Issuer(c.cfg.Cloud.IssuerV1, t.Tenant)
+	}
 	switch {
 	case !cloud.IsCanonicalGUID(t.Tenant):
 		return refuse(CheckTenant, "tid is not one lower-case GUID")
 	case !d.shared && t.Tenant != d.tenant:
 		return refuse(CheckTenant, "the token is of another tenant than the one configured")
-	case t.Issuer != d.issuerFor(t.Tenant):
+	case t.Issuer != issuer || issuer == "":
 		return refuse(CheckIssuer, "iss is not the issuer of this authority and tid")
 	}
 	return nil
@@ -90,7 +106,8 @@ func checkIssuer(d *document, t *idClaims) error {
 // checkSignature leaves the signature to go-oidc, under a key set that knows for whom each key signs.
 func (c *Client) checkSignature(ctx context.Context, t *idToken, now *snapshot) ([]byte, error) {
 	s := &signature{
-		raw: t.raw, token: t.parsed, kid: t.kid, issuer: t.claims.Issuer, tenant: t.claims.Tenant, found: now,
+		// The issuer by which keys are scoped is always the v2.0 one: keys name no other, whichever version of token they sign.
+		raw: t.raw, token: t.parsed, kid: t.kid, issuer: now.document.issuerFor(t.claims.Tenant), tenant: t.claims.Tenant, found: now,
 		renew: func(ctx context.Context, seen *snapshot) (*snapshot, error) {
 			return c.cfg.Metadata.renew(ctx, c.authority, c.means, seen)
 		},
@@ -124,16 +141,23 @@ var checks = []func(*verification) error{
 	checkTenant, checkKind, checkAudience, checkTimes, checkNonce, checkHashes, checkAuthTime,
 }
 
-// checkTenant applies the allow-list. Personal accounts are no work tenant's: they must be named.
+// checkTenant applies the allow-list.
 func checkTenant(v *verification) error {
-	tenant := v.claims.Tenant
-	switch listed := slices.Contains(v.cfg.AllowedTenants, tenant); {
-	case listed, v.cfg.AnyTenant && tenant != cloud.Consumers:
-		return nil
-	case !v.cfg.AnyTenant && len(v.cfg.AllowedTenants) == 0:
-		return nil // one tenant: checkIssuer compared it, and NewClient made sure that it is one
+	if !v.cfg.admits(v.claims.Tenant) {
+		return refuse(CheckTenant, "the tenant is not allowed")
 	}
-	return refuse(CheckTenant, "the tenant is not allowed")
+	return nil
+}
+
+// admits reports whether people of the tenant may sign in. Personal accounts are no work tenant's: they must be named.
+func (c *Config) admits(tenant string) bool {
+	switch listed := slices.Contains(c.AllowedTenants, tenant); {
+	case listed, c.AnyTenant && tenant != cloud.Consumers:
+		return true
+	case !c.AnyTenant && len(c.AllowedTenants) == 0:
+		return true // one tenant: checkIssuer compares it, and NewClient made sure that it is one
+	}
+	return false
 }
 
 // checkKind refuses what is signed by the right key and is yet no ID token of a person: v1.0 tokens, an app's own tokens, and those by
@@ -141,7 +165,7 @@ func checkTenant(v *verification) error {
 func checkKind(v *verification) error {
 	c := v.claims
 	switch {
-	case c.Version != "2.0":
+	case c.Version != version2 && !(v.cfg.AllowV1Tokens && c.Version == version1):
 		return refuse(CheckVersion, "not a v2.0 token")
 	case c.IDType != nil && string(c.IDType) != `"user"`:
 		return refuse(CheckTokenType, "idtyp is not a person's")
@@ -157,9 +181,9 @@ func checkAudience(v *verification) error {
 	switch {
 	case !slices.Contains(c.Audience, ours):
 		return refuse(CheckAudience, "the token is for another application")
-	case len(c.Audience) > 1 && c.Party == nil:
+	case len(c.Audience) > 1 && c.Party == nil && c.PartyV1 == nil:
 		return refuse(CheckParty, "the token is for several applications and does not say which one asked for it")
-	case c.Party != nil && *c.Party != ours:
+	case c.Party != nil && *c.Party != ours, c.PartyV1 != nil && *c.PartyV1 != ours:
 		return refuse(CheckParty, "another application asked for the token")
 	}
 	return nil
@@ -186,6 +210,9 @@ func checkTimes(v *verification) error {
 }
 
 func checkNonce(v *verification) error {
+	if !v.want.refreshed.IsZero() {
+		return checkRefreshed(v)
+	}
 	want := v.want.pending.Nonce
 	if want == "" || subtle.ConstantTimeCompare([]byte(v.claims.Nonce), []byte(want)) != 1 {
 		return refuse(CheckNonce, "the token belongs to another sign-in")
