@@ -71,6 +71,39 @@ func findResponse(d *document) (response int, trust string, err error) {
 	return -1, "", refuse(CheckEnvelope, "no RequestSecurityTokenResponse")
 }
 
+// realmHint reads for whom an answer says it was made, from bytes that nobody has verified: the one audience, or for an encrypted token AppliesTo. "" where
+// it does not say so plainly.
+func realmHint(wresult []byte) string {
+	d, err := parse(wresult, tokenLimits)
+	if err != nil {
+		return ""
+	}
+	token, err := openEnvelope(&d)
+	if err != nil {
+		return ""
+	}
+	named := "Audience"
+	if isEncrypted(&d, token) {
+		named = "Address"
+	}
+	realm := ""
+	for i := range d.nodes {
+		if d.name(i) != named {
+			continue
+		}
+		text, err := d.text(i)
+		if err != nil || realm != "" && realm != text {
+			return ""
+		}
+		realm = text
+	}
+	const most = 1024
+	if len(realm) > most {
+		return ""
+	}
+	return realm
+}
+
 // onlyChild returns the one element in element i, which holds nothing else but white space.
 func onlyChild(d *document, i int) (int, error) {
 	only := -1

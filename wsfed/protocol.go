@@ -1,9 +1,10 @@
 package wsfed
 
 import (
-	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
@@ -16,6 +17,13 @@ import (
 type Protocol struct {
 	// Metadata is the cache of federation metadata, to share between services; nil is one for each service.
 	Metadata *Metadata
+	// DecryptionKeys returns the keys for a connection's encrypted tokens, see Config.DecryptionKeys. They are the host's and not the
+	// connection's: one pair can serve every customer, is renewed for all at once, and no copy of a private key lies among what
+	// administrators edit. nil: encrypted tokens are refused. It is called by many goroutines at once; an error is KindUnavailable.
+	DecryptionKeys func(context.Context, *entra.Connection) ([]tls.Certificate, error)
+	// Provider returns what stands in for a connection's metadata, see Config.Provider: from ParseMetadata, for hosts that reach no provider.
+	// Nil, the function or what it returns: the metadata is fetched. As DecryptionKeys it is called by many goroutines at once.
+	Provider func(context.Context, *entra.Connection) (*Provider, error)
 }
 
 // Strategy is entra.WSFed.
@@ -30,7 +38,8 @@ func (p Protocol) Open(e entra.Env) (entra.Driver, error) {
 	if m == nil {
 		m = new(Metadata)
 	}
-	return &driver{env: e, metadata: m}, nil
+	p.Metadata = m
+	return &driver{own: p, env: e}, nil
 }
 
 var (
@@ -41,36 +50,57 @@ var (
 )
 
 type driver struct {
-	env      entra.Env
-	metadata *Metadata
+	own Protocol // its Metadata is set
+	env entra.Env
 }
 
-// open makes a relying party of a connection. It costs no network and keeps nothing, so that a changed connection needs no invalidation.
-func (d *driver) open(t entra.Target) (*RelyingParty, error) {
+// open makes a relying party of a connection. It keeps nothing, so that a changed connection needs no invalidation, and it asks nobody
+// but the host's functions: for decryption keys only where a token is to be read.
+func (d *driver) open(ctx context.Context, t entra.Target, reads bool) (*RelyingParty, error) {
 	c := t.Connection
-	config := Config{
-		Realm:          c.Realm,
-		Reply:          t.CallbackURL,
-		Cloud:          t.Cloud,
-		AppID:          c.ClientID,
-		SubjectClaim:   c.SubjectClaim,
-		MetadataURL:    c.MetadataURL,
-		Issuer:         c.Issuer,
-		AllowedTenants: c.AllowedTenants,
-		AnyTenant:      c.AnyTenant,
-		Metadata:       d.metadata,
-		Replay:         d.env.Replay,
-		HTTPClient:     d.env.HTTPClient,
-		Now:            d.env.Now,
-	}
-	if config.Realm == "" && c.ClientID != "" {
-		config.Realm = "spn:" + c.ClientID
-	}
-	if !c.UseCommonEndpoint {
-		config.AllowedTenants, config.AnyTenant = nil, false
-		if c.SubjectClaim == "" {
-			config.Tenant = cmp.Or(c.TenantID, c.EntraDomain)
+	var provider *Provider
+	var keys []tls.Certificate
+	var err error
+	if d.own.Provider != nil {
+		if provider, err = d.own.Provider(ctx, c); err != nil {
+			return nil, failure(entra.KindUnavailable, fmt.Errorf("%w: provider: %w", ErrUnavailable, err))
 		}
+	}
+	if d.own.DecryptionKeys != nil && reads {
+		if keys, err = d.own.DecryptionKeys(ctx, c); err != nil {
+			return nil, failure(entra.KindUnavailable, fmt.Errorf("%w: decryption keys: %w", ErrUnavailable, err))
+		}
+	}
+	signers, err := c.MetadataCertificates()
+	if err != nil {
+		return nil, failure(entra.KindConfiguration, fmt.Errorf("%w: metadata signers: %w", ErrInvalid, err))
+	}
+	config := Config{
+		Realm:           c.WTRealm(),
+		Reply:           t.CallbackURL,
+		Cloud:           t.Cloud,
+		AppID:           c.ClientID,
+		SubjectClaim:    c.SubjectClaim,
+		MetadataURL:     c.MetadataURL,
+		Issuer:          c.Issuer,
+		MetadataSigners: signers,
+		Provider:        provider,
+		Metadata:        d.own.Metadata,
+		DecryptionKeys:  keys,
+		Replay:          d.env.Replay,
+		HTTPClient:      d.env.HTTPClient,
+		Now:             d.env.Now,
+
+		InsecureMutableSubject:   c.InsecureMutableSubject,
+		InsecureSHA1:             c.InsecureSHA1,
+		AllowMissingConfirmation: c.AllowMissingConfirmation,
+		AllowCarriageReturns:     c.AllowCarriageReturns,
+	}
+	switch {
+	case c.UseCommonEndpoint:
+		config.AllowedTenants, config.AnyTenant = c.AdmittedTenants(), c.AnyTenant
+	case c.SubjectClaim == "":
+		config.Tenant = c.Tenant()
 	}
 	p, err := New(config)
 	if err != nil {
@@ -84,7 +114,7 @@ func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byt
 	if q.Options.Claims != "" {
 		return "", nil, failure(entra.KindConfiguration, errors.New("wsfed: a claims challenge cannot be asked for over WS-Federation"))
 	}
-	p, err := d.open(q.Target)
+	p, err := d.open(ctx, q.Target, false)
 	if err != nil {
 		return "", nil, err
 	}
@@ -109,12 +139,15 @@ func (d *driver) Receive(a *entra.Arrival) (entra.Receipt, error) {
 	if m.Action == ActionSignOutCleanup {
 		return entra.Receipt{SignOut: &entra.SignOutNotice{}}, nil
 	}
+	if m.Context == "" {
+		return entra.Receipt{Realm: realmHint([]byte(m.Result))}, nil
+	}
 	return entra.Receipt{State: m.Context}, nil
 }
 
 // Finish implements entra.Driver. WS-Federation yields no token to call Graph with.
 func (d *driver) Finish(ctx context.Context, q entra.FinishRequest) (*claims.Identity, *credential.Token, error) {
-	p, err := d.open(q.Target)
+	p, err := d.open(ctx, q.Target, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,7 +187,7 @@ func demanded(q entra.FinishRequest) ([]Option, error) {
 
 // SignOut implements entra.SignOuter.
 func (d *driver) SignOut(ctx context.Context, t entra.Target, o entra.SignOutOptions) (string, error) {
-	p, err := d.open(t)
+	p, err := d.open(ctx, t, false)
 	if err != nil {
 		return "", err
 	}
@@ -165,12 +198,12 @@ func (d *driver) SignOut(ctx context.Context, t entra.Target, o entra.SignOutOpt
 	return address, nil
 }
 
-// Diagnose implements entra.Diagnoser: the configuration, the metadata, and whether the one fits the other.
+// Diagnose implements entra.Diagnoser: the configuration, the metadata, whether the one fits the other, and what ends soon.
 func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
 	found := func(field string, err error, fix string, mender aadsts.Mender) entra.Findings {
 		return entra.Findings{{ConnectionID: t.Connection.ID, Field: field, Problem: err.Error(), Fix: fix, Mender: mender, Severity: entra.SeverityError}}
 	}
-	p, err := d.open(t)
+	p, err := d.open(ctx, t, true)
 	if err != nil {
 		return found("", errors.Unwrap(err), "Complete the connection's fields.", aadsts.MenderAppOwner)
 	}
@@ -181,7 +214,31 @@ func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
 	if _, err := p.rule(provider); err != nil {
 		return found("metadata_url", err, "Check that the metadata address belongs to the tenant or provider of this connection.", aadsts.MenderAppOwner)
 	}
-	return nil
+	ends, err := p.Expiries(ctx, warnBefore)
+	if err != nil {
+		return found("metadata_url", err, "Check the metadata address once more.", aadsts.MenderAppOwner)
+	}
+	var warnings entra.Findings
+	for _, e := range ends {
+		w := expiryText[e.Of]
+		warnings = append(warnings, entra.Finding{
+			ConnectionID: t.Connection.ID, Field: w.field, Problem: w.problem + " on " + e.At.UTC().Format(time.DateOnly),
+			Fix: w.fix, Mender: w.mender, Severity: entra.SeverityWarning,
+		})
+	}
+	return warnings
+}
+
+// warnBefore leaves time for a change at a customer's.
+const warnBefore = 30 * 24 * time.Hour
+
+var expiryText = map[Expiring]struct {
+	field, problem, fix string
+	mender              aadsts.Mender
+}{
+	ExpiringMetadata:      {"metadata_url", "the provider's metadata ends", "have the provider publish a newer document", aadsts.MenderTenantAdmin},
+	ExpiringSigningKeys:   {"metadata_url", "the last of the provider's signing certificates ends", "see that the provider renews it, and that its metadata shows the new one before it signs with it", aadsts.MenderTenantAdmin},
+	ExpiringDecryptionKey: {"", "the certificate that tokens are encrypted with ends", "put a new decryption key in front of the old one, and hand its certificate to the provider", aadsts.MenderHost},
 }
 
 func failure(kind entra.Kind, err error) *entra.Error { return entra.NewError(kind, err) }
@@ -218,7 +275,7 @@ var advice = map[Check]struct {
 	CheckIssuer:      {"The answer came from another organization than the one that was expected. Please use your work account, or tell your administrator.", aadsts.MenderUser, true},
 	CheckTenant:      {"Your account belongs to an organization that may not sign in here. Please use another account, or ask your administrator.", aadsts.MenderUser, true},
 	CheckFreshness:   {"You need to sign in again with your password or another factor. Please sign out at your organization's sign-in page and try again.", aadsts.MenderUser, true},
-	CheckEncrypted:   {"Your organization's sign-in page encrypts its answers, which is not supported here. Please tell your administrator to switch token encryption off for this application.", aadsts.MenderAppOwner, false},
+	CheckEncrypted:   {"The answer of your organization's sign-in page is encrypted, and could not be opened here. Please tell your administrator to compare the encryption certificate of this application, or to switch token encryption off.", aadsts.MenderAppOwner, false},
 	CheckEnvelope:    {"Your organization's sign-in page did not send a sign-in. Please try again; if it happens again, tell your administrator.", aadsts.MenderTenantAdmin, true},
 	CheckClaims:      {"The answer of your organization's sign-in page lacks what identifies you. Please tell your administrator.", aadsts.MenderTenantAdmin, false},
 }

@@ -117,7 +117,7 @@ func TestDriverRefuses(t *testing.T) {
 
 	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.TenantID = "" }), entra.KindConfiguration)
 	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.ClientID = "" }), entra.KindConfiguration)
-	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.UseCommonEndpoint = true }), entra.KindConfiguration)
+	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.UseCommonEndpoint, q.Connection.TenantID, q.Connection.EntraDomain = true, "", "contoso.com" }), entra.KindConfiguration)
 
 	p.replay.err = errors.New("down")
 	e = requireKind(t, finish(p.arrival(answer(), "s1"), nil), entra.KindUnavailable)
@@ -213,7 +213,9 @@ func TestDriverSignsOutAndDiagnoses(t *testing.T) {
 	assert.Contains(t, address, "wa=wsignout1.0")
 
 	diagnose := p.Driver.(entra.Diagnoser).Diagnose
-	assert.Empty(t, diagnose(t.Context(), p.target))
+	endsLongAgo := diagnose(t.Context(), p.target)
+	require.NoError(t, endsLongAgo.Err())
+	assert.Len(t, endsLongAgo, 1, "the provider's only certificate is out of date")
 	p.net.put(tenantMetadataURL(idpTenant), idpMetadata("https://sts.windows.net/"+idpTenant+"/", idpLogin+"/wsfed", idpKeys()[0]))
 	p.clock.add(2 * time.Hour)
 	assert.Len(t, diagnose(t.Context(), p.target), 1)

@@ -80,6 +80,8 @@ func usableKey(c *x509.Certificate) bool {
 //
 // Keys and endpoint come from the role of a security token service, and from no other. Where the document is signed, the signature must hold
 // under the key that it shows. That proves the document whole, not where it is from: the caller got it from a place that it trusts.
+//
+// It is for hosts that fetch nothing: the result goes into Config.Provider or Protocol.Provider. Past its validUntil it is used no more.
 func ParseMetadata(doc []byte) (*Provider, error) {
 	p, err := parseMetadata(doc)
 	if err != nil {

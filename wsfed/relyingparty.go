@@ -53,7 +53,8 @@ type Config struct {
 	MetadataURL string
 	// Issuer is the expected issuer; for Entra it may hold {tenantid}. "" takes it from Cloud, else from the metadata.
 	Issuer string
-	// Provider stands in for federation metadata; then nothing is ever fetched.
+	// Provider stands in for federation metadata, for a host without a network: ParseMetadata reads it from bytes, which os.ReadFile reads from a file. Then
+	// nothing is ever fetched, and when the provider renews its keys the document must be handed in anew: see Expiries.
 	Provider *Provider
 	// MetadataSigners, when set, are the certificates of the keys that may sign the metadata document; an unsigned one is then refused. Without
 	// it the trust in a document is that of the TLS connection it came over.
@@ -339,6 +340,9 @@ func (p *RelyingParty) provider(ctx context.Context) (*Provider, error) {
 func (p *RelyingParty) rule(provider *Provider) (*issuerRule, error) {
 	if p.c.Provider == nil && len(p.c.MetadataSigners) > 0 && !provider.signedBy(p.c.MetadataSigners) {
 		return nil, fmt.Errorf("%w: it is not signed by one of MetadataSigners", ErrMetadata)
+	}
+	if p.c.Provider != nil && !provider.validUntil.IsZero() && !p.c.Now().Before(provider.validUntil) {
+		return nil, fmt.Errorf("%w: it is past its validUntil", ErrMetadata)
 	}
 	rule, err := p.authority.rule(provider)
 	if err != nil {
