@@ -1,7 +1,9 @@
 package wsfed_test
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,17 +18,21 @@ import (
 )
 
 // newService is a whole host with one connection, to the provider with this metadata and issuer.
-func newService(t *testing.T, metadata, issuer string) *entra.Service {
+func newService(t *testing.T, protocol wsfed.Protocol, metadata, issuer string, change ...func(*entra.Connection)) *entra.Service {
 	t.Helper()
 	client := newBrowser(t).client
 	connections := memory.NewConnections()
 	registrar, err := entra.NewRegistrar(entra.RegistrarConfig{Store: connections, HTTPClient: client})
 	require.NoError(t, err)
-	_, findings, err := registrar.Save(t.Context(), entra.Environment("test"), &entra.Connection{
-		ID: "conn", Name: "npm", Strategy: entra.WSFed, Enabled: true, AllApplications: true, CreateMissingUsers: true,
+	connection := &entra.Connection{
+		ID: "conn", Name: "interop", Strategy: entra.WSFed, Enabled: true, AllApplications: true, CreateMissingUsers: true,
 		Realm: realm, MetadataURL: metadata, Issuer: issuer, SubjectClaim: wsfed.NameIdentifierClaim,
 		UpstreamParams: map[string]entra.UpstreamParam{"login_hint": {Alias: "login_hint"}},
-	})
+	}
+	for _, f := range change {
+		f(connection)
+	}
+	_, findings, err := registrar.Save(t.Context(), entra.Environment("test"), connection)
 	require.NoError(t, err, "%v", findings)
 
 	secret := make([]byte, entra.KeySize)
@@ -35,7 +41,7 @@ func newService(t *testing.T, metadata, issuer string) *entra.Service {
 	keys, err := entra.NewKeyring(secret)
 	require.NoError(t, err)
 	service, err := entra.New(entra.Config{
-		BaseURL: baseURL, Connections: connections, Protocols: []entra.Protocol{wsfed.Protocol{}}, Keys: keys,
+		BaseURL: baseURL, Connections: connections, Protocols: []entra.Protocol{protocol}, Keys: keys,
 		Replay: memory.NewReplay(), Users: memory.NewUsers(), HTTPClient: client,
 	})
 	require.NoError(t, err)
@@ -59,7 +65,7 @@ func TestNPMProviderThroughService(t *testing.T) {
 	provider := startNPMProvider(t, map[string]options{"saml11": {"token": "1.1"}, "saml20": {"token": "2.0"}, "foreign": {"token": "2.0", "audience": "urn:interop:other"}})
 	for _, endpoint := range []string{"saml11", "saml20"} {
 		t.Run(endpoint, func(t *testing.T) {
-			service := newService(t, provider.metadata(endpoint), npmIssuer)
+			service := newService(t, wsfed.Protocol{}, provider.metadata(endpoint), npmIssuer)
 			begin := func(hint string) (*entra.Departure, url.Values) {
 				d, err := service.Begin(t.Context(), "conn", entra.BeginOptions{ReturnTo: "/inbox", Hints: map[string]string{"login_hint": hint}})
 				require.NoError(t, err)
@@ -99,13 +105,56 @@ func TestNPMProviderThroughService(t *testing.T) {
 		})
 	}
 	t.Run("foreign audience", func(t *testing.T) {
-		service := newService(t, provider.metadata("foreign"), npmIssuer)
+		service := newService(t, wsfed.Protocol{}, provider.metadata("foreign"), npmIssuer)
 		d, err := service.Begin(t.Context(), "conn", entra.BeginOptions{Hints: map[string]string{"login_hint": "ann"}})
 		require.NoError(t, err)
 		_, err = service.Finish(t.Context(), arrival(t, d, requireAnswer(t, newBrowser(t).get(t, d.URL))))
 		requireKind(t, err, entra.KindToken)
 		requireRefused(t, err, wsfed.CheckAudience)
 	})
+}
+
+// TestNPMProviderEncryptedThroughService: the host holds the keys, for all of its connections.
+func TestNPMProviderEncryptedThroughService(t *testing.T) {
+	ours := newPair(t)
+	provider := startNPMProvider(t, map[string]options{"saml20": encryptedFor(ours, "2.0", xmlenc11+"aes256-gcm", nil)})
+	var config wsfed.Config
+	decryptWith(t, ours)(&config)
+	protocol := wsfed.Protocol{DecryptionKeys: func(context.Context, *entra.Connection) ([]tls.Certificate, error) {
+		return config.DecryptionKeys, nil
+	}}
+	for _, p := range []wsfed.Protocol{protocol, {}} {
+		service := newService(t, p, provider.metadata("saml20"), npmIssuer)
+		d, err := service.Begin(t.Context(), "conn", entra.BeginOptions{Hints: map[string]string{"login_hint": "ann"}})
+		require.NoError(t, err)
+		in, err := service.Finish(t.Context(), arrival(t, d, requireAnswer(t, newBrowser(t).get(t, d.URL))))
+		if p.DecryptionKeys == nil {
+			requireKind(t, err, entra.KindToken)
+			requireRefused(t, err, wsfed.CheckEncrypted)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, "ann-1", in.Identity.Subject)
+	}
+}
+
+// TestSimpleSAMLphpThroughService: the connection says that this provider sends no confirmation.
+func TestSimpleSAMLphpThroughService(t *testing.T) {
+	provider := startSimpleSAMLphp(t)
+	for _, allowed := range []bool{true, false} {
+		service := newService(t, wsfed.Protocol{}, provider.metadata(), phpIssuer, func(c *entra.Connection) { c.AllowMissingConfirmation = allowed })
+		d, err := service.Begin(t.Context(), "conn", entra.BeginOptions{})
+		require.NoError(t, err)
+		answer := requireAnswer(t, provider.signIn(t, newBrowser(t), d.URL, "ann", "anns password"))
+		in, err := service.Finish(t.Context(), arrival(t, d, answer))
+		if !allowed {
+			requireKind(t, err, entra.KindToken)
+			requireRefused(t, err, wsfed.CheckConfirmation)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, []provisioning.Key{{ConnectionID: "conn", Authority: phpIssuer, Subject: "ann-1"}}, in.User.Keys)
+	}
 }
 
 func requireKind(t *testing.T, err error, kind entra.Kind) {

@@ -64,11 +64,13 @@ func startSimpleSAMLphp(t *testing.T) phpProvider {
 	return phpProvider{address, keys}
 }
 
+func (p phpProvider) metadata() string { return p.url + "/module.php/adfs/idp/metadata.php" }
+
 func (p phpProvider) party(t *testing.T, change ...func(*wsfed.Config)) *wsfed.RelyingParty {
 	t.Helper()
 	// The module sends no SubjectConfirmation.
 	change = append([]func(*wsfed.Config){func(c *wsfed.Config) { c.AllowMissingConfirmation = true }}, change...)
-	return newRelyingParty(t, p.url+"/module.php/adfs/idp/metadata.php", phpIssuer, change...)
+	return newRelyingParty(t, p.metadata(), phpIssuer, change...)
 }
 
 // signIn types somebody's password into the provider's page and returns the page after it.
