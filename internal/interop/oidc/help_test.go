@@ -10,7 +10,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
-	"github.com/tenantdoor/tenantdoor/oauth2"
+	entraoauth2 "github.com/tenantdoor/tenantdoor/oauth2"
 )
 
 // testState is a state as a caller of our client must make it: 128 bits.
@@ -24,12 +24,12 @@ var secrets = map[string]string{
 // subjectOf is the pairwise subject that our own client sees: what the others see must be the same person.
 func subjectOf(t *testing.T, e *fakeEntra, clientID, who string) string {
 	t.Helper()
-	c, err := oauth2.NewClient(oauth2.Config{
+	c, err := entraoauth2.NewClient(entraoauth2.Config{
 		Cloud: e.Cloud(), Tenant: entratest.ContosoID, ClientID: clientID, RedirectURL: callback, HTTPClient: e.Client(),
 		Credential: credential.FromSecret(credential.NewSecret(secrets[clientID])),
 	})
 	require.NoError(t, err)
-	address, p, err := c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
+	address, p, err := c.SignIn(t.Context(), entraoauth2.SignInRequest{State: testState})
 	require.NoError(t, err)
 	back, err := e.Authenticate(t.Context(), address, who)
 	require.NoError(t, err)

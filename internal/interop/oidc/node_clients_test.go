@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -47,9 +48,7 @@ func newNodeClient(t *testing.T, script string, e *fakeEntra, authority string, 
 	t.Helper()
 	c := &nodeClient{newPeer(t, script, "NODE_EXTRA_CA_CERTS="+e.roots), e}
 	with := args{"authority": authority, "redirectUri": callback}
-	for name, value := range proof {
-		with[name] = value
-	}
+	maps.Copy(with, proof)
 	if e.URL == msalPublic {
 		roots, err := os.ReadFile(e.roots)
 		require.NoError(t, err)
@@ -112,6 +111,7 @@ func (c *nodeClient) redeem(t *testing.T, who string) (tokens nodeTokens, failed
 
 // TestNodeClientsSignIn: whole flows of both libraries, at one tenant and at organizations, by secret and by certificate.
 func TestNodeClientsSignIn(t *testing.T) {
+	t.Parallel()
 	secret := bySecret(entratest.ContosoApp, entratest.ContosoSecret)
 	multi := bySecret(entratest.MultiTenantApp, entratest.MultiTenantSecret)
 	for name, test := range map[string]struct {

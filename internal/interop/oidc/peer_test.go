@@ -136,7 +136,7 @@ func nodeModules(t *testing.T) string {
 		return filepath.Join(installed, "node_modules")
 	}
 	require.NoError(t, os.MkdirAll(cache, 0o700))
-	work, err := os.MkdirTemp(cache, "installing-")
+	work, err := os.MkdirTemp(cache, "installing-") //nolint:usetesting // beside its final place, so that it can be renamed
 	require.NoError(t, err)
 	defer os.RemoveAll(work)
 	for name, data := range files {
