@@ -117,7 +117,9 @@ func TestDriverRefuses(t *testing.T) {
 
 	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.TenantID = "" }), entra.KindConfiguration)
 	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.ClientID = "" }), entra.KindConfiguration)
-	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Connection.UseCommonEndpoint, q.Connection.TenantID, q.Connection.EntraDomain = true, "", "contoso.com" }), entra.KindConfiguration)
+	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) {
+		q.Connection.UseCommonEndpoint, q.Connection.TenantID, q.Connection.EntraDomain = true, "", "contoso.com"
+	}), entra.KindConfiguration)
 
 	p.replay.err = errors.New("down")
 	e = requireKind(t, finish(p.arrival(answer(), "s1"), nil), entra.KindUnavailable)
