@@ -2,6 +2,7 @@ package wsfed_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
@@ -57,6 +58,8 @@ func (e encryption) element(plain string) string {
 	size := 32
 	if strings.Contains(data, "128") {
 		size = 16
+	} else if strings.Contains(data, "192") {
+		size = 24
 	}
 	session := make([]byte, size)
 	_, _ = rand.Read(session)
@@ -235,7 +238,8 @@ func TestEncryptedAttacks(t *testing.T) {
 		"OAEP, another digest":          response(encryption{digest: digSHA256}.assertion(good)),
 		"OAEP, unknown digest":          change(sealed, digSHA1, digMD5),
 		"OAEP, the library's own name":  change(encryption{key: oaep11, digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good), digSHA256, nsSig+"sha256"),
-		"OAEP 1.1, mask not said":       response(encryption{key: oaep11, digest: digSHA256}.assertion(good)),
+		"OAEP 1.1, mask not said":       change(encryption{key: oaep11, digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good), `<m:MGF xmlns:m="`+nsEnc11+`" Algorithm="`+nsEnc11+`mgf1sha256"/>`, ""),
+		"OAEP, SHA-256 and its mask":    response(encryption{digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good)),
 		"OAEP, parameters":              change(sealed, `<ds:DigestMethod`, `<e:OAEPparams>AAAA</e:OAEPparams><ds:DigestMethod`),
 		"no algorithm of the key":       change(sealed, ` Algorithm="`+oaepMGF1P+`"`, ``),
 		"GCM, tag flipped":              response(encryption{bend: flip(-1)}.assertion(good)),
@@ -256,8 +260,8 @@ func TestEncryptedAttacks(t *testing.T) {
 		"CBC, first letter flipped":     response(encryption{data: aes256CBC, bend: flip(0)}.assertion(good)),
 		"CBC, a letter of the name":     response(encryption{data: aes256CBC, bend: flip(3)}.assertion(good)),
 		"CBC, text altered":             response(encryption{data: aes128CBC, bend: flip(-300)}.assertion(good)),
-		"triple DES":                    change(sealed, aes256GCM, nsEnc+"tripledes-cbc"),
-		"AES-192":                       change(sealed, aes256GCM, nsEnc11+"aes192-gcm"),
+		"triple DES":                    response(encryption{data: aes256CBC, claim: nsEnc + "tripledes-cbc"}.assertion(good)), // the library reads AES under this name
+		"AES-192":                       response(encryption{data: nsEnc11 + "aes192-gcm"}.assertion(good)),
 		"no algorithm":                  change(sealed, ` Algorithm="`+aes256GCM+`"`, ``),
 		"key size":                      change(sealed, ` Algorithm="`+aes256GCM+`"/>`, ` Algorithm="`+aes256GCM+`"><e:KeySize>256</e:KeySize></e:EncryptionMethod>`),
 		"content, not an element":       change(sealed, nsEnc+"Element", nsEnc+"Content"),
@@ -351,6 +355,16 @@ func TestEncryptedWithoutMetadata(t *testing.T) {
 		require.ErrorIs(t, err, wsfed.ErrUnavailable)
 		require.NotErrorIs(t, err, wsfed.ErrEncrypted)
 	}
+}
+
+// TestEncryptedInterrupted: who hangs up has not been refused.
+func TestEncryptedInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := newDoor(t, decrypting(), func(c *wsfed.Config) { c.MetadataURL, c.Provider = "", staticProvider(issuer) })
+	_, err := d.Verify(ctx, []byte(response(encryption{to: keys().foreign}.assertion(token20().signed()))))
+	require.ErrorIs(t, err, wsfed.ErrUnavailable)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestDecryptionKeys(t *testing.T) {

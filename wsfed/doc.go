@@ -2,15 +2,18 @@
 // assertions.
 //
 // [RelyingParty] stands alone and knows no connection; [Protocol] plugs it into an entra.Service. A host calls SignIn, sends the browser there, and
-// gives what the browser posts back to one of a ladder of entry points: [RelyingParty.VerifyForm] for the form, [RelyingParty.Verify] for
-// the wresult in it, [RelyingParty.VerifyToken] for a bare assertion. What comes out is a claims.Identity, or a [*VerificationError] that names the check.
+// gives what the browser posts back to one of a ladder of entry points: [RelyingParty.VerifyRequest] for the HTTP request, [RelyingParty.VerifyForm] for the
+// form in it, [RelyingParty.Verify] for the wresult in that, [RelyingParty.VerifyToken] for a bare assertion. What comes out is a claims.Identity, or a
+// [*VerificationError] that names the check.
 //
 // # The way of an answer, file by file
 //
 //   - message.go: the form. One wa, one wresult, one wctx, posted.
-//   - gate.go, document.go: one strict pass over the raw bytes, before any XML library sees them. Elements and attributes become places in
+//   - gate.go, gate_names.go, document.go: one strict pass over the raw bytes, before any XML library sees them. Elements and attributes become places in
 //     these bytes; the rest of the package reads nothing else.
 //   - envelope.go: WS-Trust's envelope, or a SOAP fault. Exactly one assertion in the whole document.
+//   - encrypted.go: the one form of encryption that is accepted. What comes out is a stranger's token and begins anew at the gate. gosaml2.go is the
+//     seam to the library that decrypts.
 //   - signature.go: the one form of signature that is accepted, and the keys to try, which come from metadata or configuration alone.
 //     goxmldsig.go is the seam to the library that verifies it: from bytes and keys to the bytes that the signature covers.
 //   - assertion.go, saml11.go, saml20.go: what the assertion says, read from those bytes and no others, and held against
@@ -19,10 +22,12 @@
 //   - relyingparty.go: all of it in order; at the end, and only then, the assertion is used up in the replay store.
 //   - provider.go, metadata.go: federation metadata, its parsing and its cache.
 //   - request.go: requests to sign in and out. protocol.go: the driver of an entra.Service.
+//   - description.go: our own metadata document. expiry.go: what ends soon.
 //
 // # What it does not do
 //
-// Encrypted tokens are refused with [ErrEncrypted]. Active requestors, wreq, and tokens given by address (the w…ptr parameters) are not supported.
+// Active requestors, wreq, and tokens given by address (the w…ptr parameters) are not supported.
+// Of encryption it reads AES-CBC and AES-GCM with 128 and 256 bits under RSA-OAEP; RSA 1.5 and triple DES are refused.
 // Time, audience, issuer, signature and replay checks cannot be switched off; the names of options that weaken another one begin with Insecure or Allow.
 //
 // # Cost
