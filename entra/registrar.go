@@ -143,9 +143,6 @@ func (r *Registrar) merge(ctx context.Context, by Actor, c *Connection) (before,
 	if next.NextClientSecret.IsZero() {
 		next.NextClientSecret = before.NextClientSecret
 	}
-	if next.TenantID == "" {
-		next.TenantID = before.TenantID
-	}
 	return before, next, nil
 }
 

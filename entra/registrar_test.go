@@ -194,6 +194,59 @@ func TestProveByAdministrator(t *testing.T) {
 	require.Empty(t, taken.ConnectionID, "whose it is, is not the organization's to know")
 }
 
+// Of two whose proofs are both Entra's, the first keeps the domain; and a connection that the environment takes over proves nothing by that.
+func TestEqualProofs(t *testing.T) {
+	o := newOffice(t)
+	admin := administrator(t, entratest.ContosoID, "0", "62e90394-69f5-4237-9190-012177145e10")
+	var ids []string
+	for _, organization := range []string{"org_first", "org_second"} {
+		by := entra.Administrator(organization, "admin")
+		c, _, err := o.Save(t.Context(), by, draft(organization, "contoso.com", "contoso.com", "claimed.example"))
+		require.NoError(t, err)
+		ids = append(ids, c.ID)
+		_, err = o.ProveByAdministrator(t.Context(), by, c.ID, admin)
+		require.Equal(t, organization == "org_second", err != nil)
+	}
+	require.Equal(t, ids[0], o.routes(t, "contoso.com"))
+
+	c, err := o.store.Connection(t.Context(), ids[0])
+	require.NoError(t, err)
+	c = c.Clone()
+	c.OrganizationID = ""
+	c, _, err = o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.Equal(t, []string{"contoso.com"}, c.ProvenDomains())
+	require.Equal(t, entra.ProofByEntra, c.DomainProofs[0].By)
+}
+
+// The first pin of a tenant changes nothing; more tenants than before do.
+func TestWhatUndoesTrust(t *testing.T) {
+	o := newOffice(t)
+	o.fake.SetFaults(entratest.Faults{Fail: map[string]int{entratest.EndpointDiscovery: -1}})
+	c := draft("", "contoso.com", "contoso.com")
+	c.TrustEmails = true
+	c, _, err := o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.Empty(t, c.TenantID)
+	o.fake.SetFaults(entratest.Faults{})
+	c, _, err = o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.Equal(t, entratest.ContosoID, c.TenantID)
+	require.True(t, c.TrustEmails)
+
+	c.UseCommonEndpoint, c.AllowedTenants, c.TrustEmails = true, []string{entratest.ContosoID}, false
+	c, _, err = o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	c.TrustEmails = true
+	c, _, err = o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.True(t, c.TrustEmails)
+	c.AllowedTenants = append(c.AllowedTenants, entratest.FabrikamID)
+	c, _, err = o.Save(t.Context(), environment, c)
+	require.NoError(t, err)
+	require.False(t, c.TrustEmails)
+}
+
 // Who vouched is asked again, and a domain that is no longer theirs lapses.
 func TestRecheck(t *testing.T) {
 	o := newOffice(t)
