@@ -147,6 +147,17 @@ func TestGroupsWhileGraphIsDown(t *testing.T) {
 	require.NotContains(t, access, "ext_groups", "unknown is absent, never empty")
 }
 
+// Groups that were learnt in the future, by another machine's wrong clock, are of no known age.
+func TestGroupsOfTheFuture(t *testing.T) {
+	h := newHouse(t)
+	h.mustSignIn(t, contosoOAuth2, entratest.Maya)
+	h.fake.SetFaults(entratest.Faults{Throttle: -1, RetryAfter: time.Hour})
+	h.clock.advance(-time.Hour)
+	in := h.mustSignIn(t, contosoOAuth2, entratest.Maya)
+	_, known := in.Groups()
+	require.False(t, known)
+}
+
 // Groups that nobody asked for are not passed on.
 func TestGroupsSwitchedOff(t *testing.T) {
 	h := newHouse(t)
