@@ -48,7 +48,7 @@ type encryption struct {
 	padding   func(plain []byte) []byte // CBC
 }
 
-// element is the EncryptedData over plain, and the key where that stands beside it.
+// element is the EncryptedData over plain, in canonical form, and the key where that stands beside it.
 func (e encryption) element(plain string) string {
 	data, key := defaultTo(e.data, aes256GCM), defaultTo(e.key, oaepMGF1P)
 	to := e.to
@@ -74,19 +74,23 @@ func (e encryption) element(plain string) string {
 	}
 	parameters := ""
 	if e.digest != "-" {
-		parameters = `<ds:DigestMethod xmlns:ds="` + nsSig + `" Algorithm="` + defaultTo(e.digest, digSHA1) + `"/>`
+		parameters = `<ds:DigestMethod xmlns:ds="` + nsSig + `" Algorithm="` + defaultTo(e.digest, digSHA1) + `"></ds:DigestMethod>`
 	}
 	if e.mask != "" {
-		parameters += `<m:MGF xmlns:m="` + nsEnc11 + `" Algorithm="` + e.mask + `"/>`
+		parameters += `<m:MGF xmlns:m="` + nsEnc11 + `" Algorithm="` + e.mask + `"></m:MGF>`
 	}
-	encryptedKey := `<e:EncryptedKey xmlns:e="` + nsEnc + `"><e:EncryptionMethod Algorithm="` + key + `">` + parameters + `</e:EncryptionMethod>` +
+	declare := ""
+	if e.detached {
+		declare = ` xmlns:e="` + nsEnc + `"`
+	}
+	encryptedKey := `<e:EncryptedKey` + declare + `><e:EncryptionMethod Algorithm="` + key + `">` + parameters + `</e:EncryptionMethod>` +
 		e.hint + cipherData(wrapped) + `</e:EncryptedKey>`
 	inside := `<KeyInfo xmlns="` + nsSig + `">` + e.inKeyInfo + encryptedKey + `</KeyInfo>`
 	after := ""
 	if e.detached {
 		inside, after = "", encryptedKey
 	}
-	return `<e:EncryptedData xmlns:e="` + nsEnc + `" Type="` + nsEnc + `Element"><e:EncryptionMethod Algorithm="` + defaultTo(e.claim, data) + `"/>` +
+	return `<e:EncryptedData xmlns:e="` + nsEnc + `" Type="` + nsEnc + `Element"><e:EncryptionMethod Algorithm="` + defaultTo(e.claim, data) + `"></e:EncryptionMethod>` +
 		inside + cipherData(sealed) + `</e:EncryptedData>` + after
 }
 
@@ -238,7 +242,7 @@ func TestEncryptedAttacks(t *testing.T) {
 		"OAEP, another digest":          response(encryption{digest: digSHA256}.assertion(good)),
 		"OAEP, unknown digest":          change(sealed, digSHA1, digMD5),
 		"OAEP, the library's own name":  change(encryption{key: oaep11, digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good), digSHA256, nsSig+"sha256"),
-		"OAEP 1.1, mask not said":       change(encryption{key: oaep11, digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good), `<m:MGF xmlns:m="`+nsEnc11+`" Algorithm="`+nsEnc11+`mgf1sha256"/>`, ""),
+		"OAEP 1.1, mask not said":       change(encryption{key: oaep11, digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good), `<m:MGF xmlns:m="`+nsEnc11+`" Algorithm="`+nsEnc11+`mgf1sha256"></m:MGF>`, ""),
 		"OAEP, SHA-256 and its mask":    response(encryption{digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good)),
 		"OAEP, parameters":              change(sealed, `<ds:DigestMethod`, `<e:OAEPparams>AAAA</e:OAEPparams><ds:DigestMethod`),
 		"no algorithm of the key":       change(sealed, ` Algorithm="`+oaepMGF1P+`"`, ``),
@@ -263,7 +267,7 @@ func TestEncryptedAttacks(t *testing.T) {
 		"triple DES":                    response(encryption{data: aes256CBC, claim: nsEnc + "tripledes-cbc"}.assertion(good)), // the library reads AES under this name
 		"AES-192":                       response(encryption{data: nsEnc11 + "aes192-gcm"}.assertion(good)),
 		"no algorithm":                  change(sealed, ` Algorithm="`+aes256GCM+`"`, ``),
-		"key size":                      change(sealed, ` Algorithm="`+aes256GCM+`"/>`, ` Algorithm="`+aes256GCM+`"><e:KeySize>256</e:KeySize></e:EncryptionMethod>`),
+		"key size":                      change(sealed, ` Algorithm="`+aes256GCM+`"></e:EncryptionMethod>`, ` Algorithm="`+aes256GCM+`"><e:KeySize>256</e:KeySize></e:EncryptionMethod>`),
 		"content, not an element":       change(sealed, nsEnc+"Element", nsEnc+"Content"),
 		"ciphertext by address":         change(sealed, `<e:CipherData><e:CipherValue>`, `<e:CipherData><e:CipherReference URI="https://evil.example/"/><e:CipherValue>`),
 		"key by address":                response(encryption{inKeyInfo: `<RetrievalMethod URI="https://evil.example/"/>`, to: keys().foreign}.assertion(good)),
@@ -278,7 +282,7 @@ func TestEncryptedAttacks(t *testing.T) {
 		"one more in the envelope":      rstr(requested(sealed) + encryption{}.element(good)),
 		"encrypted twice":               response(encryption{}.assertion(encryption{}.assertion(good))),
 		"encrypted twice, bare":         response(encryption{}.element(encryption{}.element(good))),
-		"encrypted inside, signed":      response(encryption{}.assertion(signedWith(func(k *token) { k.advice = element("Advice", encryption{}.assertion(good)) }))),
+		"encrypted inside, signed":      response(encryption{}.assertion(signedWith(func(k *token) { k.advice = element("Advice", encryption{}.element(good)) }))),
 		"no inner signature":            response(encryption{}.assertion(token20().unsigned())),
 		"inner signature of a stranger": response(encryption{}.assertion(token20().sign(signature{key: keys().foreign.key}))),
 		"inner signature, altered":      response(encryption{}.assertion(strings.Replace(good, mallory, victim, 1))),

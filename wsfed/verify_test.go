@@ -2,9 +2,15 @@ package wsfed
 
 import (
 	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // G505: the digest of rsa-oaep-mgf1p
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,10 +24,14 @@ func FuzzVerify(f *testing.F) {
 	k := idpKeys()[0]
 	answer := k.answer(f, idpToken{})
 	f.Add([]byte(answer))
-	f.Add([]byte(between(answer, "<t:RequestedSecurityToken>", "</t:RequestedSecurityToken>")))
+	token := between(answer, "<t:RequestedSecurityToken>", "</t:RequestedSecurityToken>")
+	f.Add([]byte(token))
+	key := decryptionKey(f, idpNow)
+	f.Add([]byte(envelope(sealed(f, key, token))))
 	p, err := New(Config{
 		Realm: idpRealm, Reply: idpReply, Cloud: idpCloud, Tenant: idpTenant, Replay: forgetful{}, Now: (&idpClock{now: idpNow}).Now,
 		Provider: &Provider{Issuer: sts, Certificates: []*x509.Certificate{k.Certificate}}, AllowCarriageReturns: true,
+		DecryptionKeys: []tls.Certificate{key},
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -51,6 +61,35 @@ func FuzzVerify(f *testing.F) {
 			}
 		}
 	})
+}
+
+// sealed encrypts a token as AD FS does.
+func sealed(t testing.TB, to tls.Certificate, token string) string {
+	t.Helper()
+	certificate := parsed(t, to)
+	public, ok := certificate.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		t.Fatal("not RSA")
+	}
+	session := make([]byte, 16)
+	wrapped, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, public, session, nil) //nolint:gosec // G401: the digest of rsa-oaep-mgf1p
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(b []byte) string {
+		return `<x:CipherData><x:CipherValue>` + base64.StdEncoding.EncodeToString(b) + `</x:CipherValue></x:CipherData>`
+	}
+	return `<x:EncryptedData xmlns:x="` + xmlencNS + `"><x:EncryptionMethod Algorithm="` + xmlenc11NS + `aes128-gcm"/><KeyInfo xmlns="` + xmldsigNS + `">` +
+		`<x:EncryptedKey><x:EncryptionMethod Algorithm="` + oaepMGF1P + `"/>` + value(wrapped) + `</x:EncryptedKey></KeyInfo>` +
+		value(gcm.Seal(nil, nil, []byte(token), nil)) + `</x:EncryptedData>` //nolint:gosec // G407: this one makes its own nonce
 }
 
 // answerOf is an answer of about size bytes.
