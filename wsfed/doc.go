@@ -32,11 +32,19 @@
 //
 // # Cost
 //
-// The gate takes two allocations and time in proportion to the bytes. Everything around goxmldsig costs a small part of what goxmldsig itself does:
+// The gate takes two allocations and time in proportion to the bytes: 16 µs for 8 KB. Everything around goxmldsig costs a small part of what goxmldsig
+// itself does. In µs, medians of 12 runs on one core, RSA-2048 and SHA-256; in brackets the fastest run:
 //
-//	go test -run '^$' -bench 'Gate|Verify' ./wsfed
+//	answer   whole verification   goxmldsig alone   RSA and SHA-256 alone
+//	 3 KB         281 (240)           327 (248)            34 (32)
+//	 8 KB         645 (555)           593 (543)            37 (35)
+//	21 KB        1737 (1324)         1517 (1262)           44 (42)
 //
-// measures the gate, the whole verification of answers of 3, 8 and 21 KB, goxmldsig alone, and RSA with SHA-256 alone.
+// measured by
+//
+//	go test -run '^$' -bench 'Gate|Verify' -benchtime 60ms -count 12 ./wsfed
+//
+// goxmldsig alone means parsing with etree included, and without any of the checks. An encrypted token costs one RSA decryption more for each key that is tried.
 //
 // Sources: WS-Federation 1.2 (https://docs.oasis-open.org/wsfed/federation/v1.2/), WS-Trust 1.3 (https://docs.oasis-open.org/ws-sx/ws-trust/v1.3/),
 // SAML 2.0 core (https://docs.oasis-open.org/security/saml/v2.0/) and 1.1 core, XML Signature (https://www.w3.org/TR/xmldsig-core1/), and

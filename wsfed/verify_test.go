@@ -6,7 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // G505: the digest of rsa-oaep-mgf1p
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -72,7 +72,7 @@ func sealed(t testing.TB, to tls.Certificate, token string) string {
 		t.Fatal("not RSA")
 	}
 	session := make([]byte, 16)
-	wrapped, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, public, session, nil) //nolint:gosec // G401: the digest of rsa-oaep-mgf1p
+	wrapped, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, public, session, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
