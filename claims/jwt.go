@@ -22,7 +22,7 @@ const consumers = "9188040d-6c67-4c5b-b112-36a304b66dad"
 // Names and meanings: https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference and
 // https://learn.microsoft.com/entra/identity-platform/optional-claims-reference.
 var read = strictjson.NamesOf(
-	"iss", "sub", "aud", "exp", "nbf", "iat", "azp", "nonce", "ver", "idtyp", "act",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "azp", "appid", "nonce", "ver", "idtyp", "act", "actor", "actort", "at_hash", "c_hash",
 	"tid", "oid", "sid", "login_hint", "acct", "idp", "auth_time", "acr", "acrs", "amr",
 	"email", "xms_edov", "verified_primary_email", "preferred_username", "upn",
 	"name", "given_name", "family_name", "picture",
@@ -36,10 +36,20 @@ var read = strictjson.NamesOf(
 // Entra documents, when iss or sub is missing, or when tid and oid are not both lower-case GUIDs: together they are the
 // key of the person. Without scope profile Entra leaves oid out.
 func FromVerifiedJWT(payload []byte) (*Identity, error) {
-	raw, err := parse(payload, read)
+	raw, err := ParseJWT(payload)
 	if err != nil {
 		return nil, err
 	}
+	return FromVerifiedClaims(raw)
+}
+
+// ParseJWT reads the payload of a token as strictly as FromVerifiedJWT does, and believes none of it: for whoever verifies tokens, and hands the very
+// map to FromVerifiedClaims once all is verified. Numbers are json.Number. On error the map is nil.
+func ParseJWT(payload []byte) (map[string]any, error) { return parse(payload, read) }
+
+// FromVerifiedClaims is FromVerifiedJWT for a payload that ParseJWT has read already: exactly the bytes that were signed, and unchanged since.
+// The identity keeps the map as its Raw.
+func FromVerifiedClaims(raw map[string]any) (*Identity, error) {
 	r := &reader{raw: raw}
 	id := &Identity{
 		Issuer:         r.text("iss"),

@@ -344,3 +344,23 @@ func topLevelNames(t *testing.T, data []byte) (names []string) {
 	}
 	return names
 }
+
+// Read once, believed later: what ParseJWT has read gives the same identity as the bytes, and is refused as strictly.
+func TestParsedOnceGivesTheSame(t *testing.T) {
+	payload := []byte(`{"iss":"https://login.example/11111111-1111-4111-8111-111111111111/v2.0","sub":"s","tid":"11111111-1111-4111-8111-111111111111",` +
+		`"oid":"aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa","groups":["g"],"auth_time":1767225600,"extn.n":1.50}`)
+	want, err := claims.FromVerifiedJWT(payload)
+	require.NoError(t, err)
+	raw, err := claims.ParseJWT(payload)
+	require.NoError(t, err)
+	got, err := claims.FromVerifiedClaims(raw)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	for _, bad := range []string{``, `[]`, `{"sub":"a","sub":"b"}`, `{"Nonce":"x"}`, `{"APPID":"x"}`, `{"At_Hash":"x"}`, "{\"ſub\":1}"} {
+		raw, err := claims.ParseJWT([]byte(bad))
+		require.Error(t, err, bad)
+		require.Nil(t, raw)
+	}
+	_, err = claims.FromVerifiedClaims(nil)
+	require.Error(t, err)
+}

@@ -1,9 +1,6 @@
 package claims
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/tenantdoor/tenantdoor/internal/strictjson"
@@ -27,14 +24,9 @@ func parse(data []byte, known strictjson.Names) (map[string]any, error) {
 	if len(data) > maxPayload {
 		return nil, fmt.Errorf("claims: JSON is longer than %d bytes", maxPayload)
 	}
-	if err := strictjson.Check(data, known); err != nil {
+	object, err := strictjson.Parse(data, known)
+	if err != nil {
 		return nil, fmt.Errorf("claims: %w", err)
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var object map[string]any
-	if dec.Decode(&object) != nil || object == nil { // the decoder's own error repeats input
-		return nil, errors.New("claims: not JSON")
 	}
 	return object, nil
 }

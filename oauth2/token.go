@@ -11,6 +11,7 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
@@ -22,37 +23,28 @@ type idToken struct {
 	raw     string
 	kid     string
 	parsed  *jose.JSONWebSignature
-	payload []byte
+	payload []byte         // what all was read from; compared with what the signature was about
+	all     map[string]any // every claim
 	claims  idClaims
 }
 
 // idClaims are the claims that decide whether a token is accepted. What it says of the person is read later, by package claims.
 type idClaims struct {
-	Issuer    string          `json:"iss"`
-	Subject   string          `json:"sub"`
-	Tenant    string          `json:"tid"`
-	Audience  audience        `json:"aud"`
-	Party     *string         `json:"azp"`
-	PartyV1   *string         `json:"appid"` // azp as v1.0 has it
-	Expires   *numericDate    `json:"exp"`
-	NotBefore *numericDate    `json:"nbf"`
-	IssuedAt  *numericDate    `json:"iat"`
-	AuthTime  *numericDate    `json:"auth_time"`
-	Nonce     string          `json:"nonce"`
-	Version   string          `json:"ver"`
-	IDType    json.RawMessage `json:"idtyp"`
-	Act       json.RawMessage `json:"act"`
-	Actor     json.RawMessage `json:"actor"`
-	ActorT    json.RawMessage `json:"actort"`
-	AtHash    *string         `json:"at_hash"`
-	CHash     *string         `json:"c_hash"`
+	Issuer, Subject, Tenant, Nonce, Version string
+
+	Audience []string
+	Party    *string // azp, or as v1.0 has it
+	PartyV1  *string // appid
+
+	Expires, NotBefore, IssuedAt, AuthTime *time.Time
+
+	IDType        any // idtyp, where hasIDType
+	hasIDType     bool
+	hasActor      bool // somebody acts for somebody else
+	AtHash, CHash *string
 }
 
-var (
-	claimNames = strictjson.NamesOf("iss", "sub", "tid", "oid", "aud", "azp", "appid", "exp", "nbf", "iat", "auth_time", "nonce", "ver", "idtyp",
-		"act", "actor", "actort", "at_hash", "c_hash", "_claim_names", "_claim_sources")
-	headerNames = strictjson.NamesOf("alg", "kid", "typ", "crit")
-)
+var headerNames = strictjson.NamesOf("alg", "kid", "typ", "crit")
 
 // parseToken reads a token without believing any of it. A token that could be read in two ways is refused here, before it can cause
 // anything. Algorithms: RFC 8725, section 3.1.
@@ -64,7 +56,7 @@ func parseToken(raw string, algorithms []string) (*idToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(algorithms, header.Algorithm) {
+	if !slices.Contains(algorithms, header.algorithm) {
 		return nil, refuse(CheckAlgorithm, "the signature algorithm is not accepted")
 	}
 	accepted := make([]jose.SignatureAlgorithm, len(algorithms))
@@ -75,22 +67,17 @@ func parseToken(raw string, algorithms []string) (*idToken, error) {
 	if err != nil {
 		return nil, refuse(CheckForm, "not a signed JWT")
 	}
-	t := &idToken{raw: raw, kid: header.KeyID, parsed: parsed, payload: parsed.UnsafePayloadWithoutVerification()}
-	if err := strictjson.Check(t.payload, claimNames); err != nil {
-		return nil, refuse(CheckForm, "claims: "+err.Error())
+	t := &idToken{raw: raw, kid: header.keyID, parsed: parsed, payload: parsed.UnsafePayloadWithoutVerification()}
+	if t.all, err = claims.ParseJWT(t.payload); err != nil {
+		return nil, refuse(CheckForm, err.Error())
 	}
-	if err := json.Unmarshal(t.payload, &t.claims); err != nil {
+	if t.claims, err = readClaims(t.all); err != nil {
 		return nil, refuse(CheckForm, "a claim has the wrong type")
 	}
 	return t, nil
 }
 
-type header struct {
-	Algorithm string          `json:"alg"`
-	KeyID     string          `json:"kid"`
-	Type      string          `json:"typ"`
-	Critical  json.RawMessage `json:"crit"`
-}
+type header struct{ algorithm, keyID string }
 
 func parseHeader(raw string) (header, error) {
 	encoded, _, _ := strings.Cut(raw, ".")
@@ -98,66 +85,112 @@ func parseHeader(raw string) (header, error) {
 	if err != nil {
 		return header{}, refuse(CheckForm, "the header is not base64url")
 	}
-	if err := strictjson.Check(data, headerNames); err != nil {
+	all, err := strictjson.Parse(data, headerNames)
+	if err != nil {
 		return header{}, refuse(CheckForm, "header: "+err.Error())
 	}
-	var h header
-	if err := json.Unmarshal(data, &h); err != nil {
+	r := typed{all: all}
+	h, kind := header{algorithm: r.text("alg"), keyID: r.text("kid")}, r.text("typ")
+	switch _, critical := all["crit"]; {
+	case r.err != nil:
 		return header{}, refuse(CheckForm, "a member of the header has the wrong type")
-	}
-	if h.Critical != nil { // RFC 7515, section 4.1.11: Entra uses no extension, and one would change what the rest means
+	case critical: // RFC 7515, section 4.1.11: Entra uses no extension, and one would change what the rest means
 		return header{}, refuse(CheckForm, "the header has critical extensions")
-	}
-	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") { // RFC 8725, section 3.11: a token of another kind is not an ID token
+	case kind != "" && !strings.EqualFold(kind, "JWT"): // RFC 8725, section 3.11: a token of another kind is not an ID token
 		return header{}, refuse(CheckForm, "the header names another type of token")
 	}
 	return h, nil
 }
 
-// audience is a string or a list of strings (RFC 7519, section 4.1.3).
-type audience []string
+// readClaims reads the claims that decide, each in its one type.
+func readClaims(all map[string]any) (idClaims, error) {
+	r := typed{all: all}
+	c := idClaims{
+		Issuer: r.text("iss"), Subject: r.text("sub"), Tenant: r.text("tid"), Nonce: r.text("nonce"), Version: r.text("ver"),
+		Audience: r.audience(), Party: r.optional("azp"), PartyV1: r.optional("appid"),
+		Expires: r.date("exp"), NotBefore: r.date("nbf"), IssuedAt: r.date("iat"), AuthTime: r.date("auth_time"),
+		AtHash: r.optional("at_hash"), CHash: r.optional("c_hash"),
+	}
+	c.IDType, c.hasIDType = all["idtyp"]
+	for _, name := range []string{"act", "actor", "actort"} {
+		if _, there := all[name]; there { // with whatever value: null too says that somebody thought of it
+			c.hasActor = true
+		}
+	}
+	return c, r.err
+}
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '[' {
-		var list []*string
-		if err := json.Unmarshal(data, &list); err != nil {
-			return err
-		}
-		for _, s := range list {
-			if s == nil {
-				return errors.New("null is no audience")
-			}
-			*a = append(*a, *s)
-		}
+var errType = errors.New("wrong type")
+
+// typed reads members and keeps whether one had another type than it must have. null is absent.
+type typed struct {
+	all map[string]any
+	err error
+}
+
+func (r *typed) optional(name string) *string {
+	switch v := r.all[name].(type) {
+	case nil:
 		return nil
+	case string:
+		return &v
 	}
-	var one *string
-	if err := json.Unmarshal(data, &one); err != nil || one == nil {
-		return errors.New("not an audience")
-	}
-	*a = audience{*one}
+	r.err = errType
 	return nil
 }
 
-// numericDate is seconds since 1970 as a JSON number (RFC 7519, section 2); a string is none. Its range ends with the year 9999.
-type numericDate struct{ time.Time }
+func (r *typed) text(name string) string {
+	if s := r.optional(name); s != nil {
+		return *s
+	}
+	return ""
+}
 
+// audience is a string or a list of strings (RFC 7519, section 4.1.3).
+func (r *typed) audience() []string {
+	v, there := r.all["aud"]
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		list := make([]string, 0, len(v))
+		for _, one := range v {
+			s, ok := one.(string)
+			if !ok {
+				r.err = errType
+				return nil
+			}
+			list = append(list, s)
+		}
+		return list
+	}
+	if there {
+		r.err = errType
+	}
+	return nil
+}
+
+// endOfTime is the end of the year 9999.
 const endOfTime = 253402300800
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (d *numericDate) UnmarshalJSON(data []byte) error {
-	sec, err := strconv.ParseInt(string(data), 10, 64)
-	if err != nil { // a fraction is allowed
-		f, err := strconv.ParseFloat(string(data), 64)
-		if err != nil || !(f > 0 && f < endOfTime) {
-			return errors.New("not a NumericDate")
+// date is seconds since 1970 as a JSON number (RFC 7519, section 2); a string is none, and so is a number outside of our times. A fraction is allowed.
+func (r *typed) date(name string) *time.Time {
+	var sec int64
+	switch v := r.all[name].(type) {
+	case nil:
+		return nil
+	case json.Number:
+		var err error
+		if sec, err = strconv.ParseInt(v.String(), 10, 64); err != nil {
+			if f, err := strconv.ParseFloat(v.String(), 64); err == nil && f > 0 && f < endOfTime {
+				sec = int64(f)
+			}
 		}
-		sec = int64(f)
 	}
 	if sec <= 0 || sec >= endOfTime {
-		return errors.New("not a NumericDate of our times")
+		r.err = errType
+		return nil
 	}
-	d.Time = time.Unix(sec, 0)
-	return nil
+	at := time.Unix(sec, 0)
+	return &at
 }

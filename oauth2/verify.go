@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -58,8 +59,7 @@ func (c *Client) verify(ctx context.Context, raw string, want expected) (*claims
 	if err := c.checkIssuer(now.document, &t.claims); err != nil {
 		return nil, err
 	}
-	payload, err := c.checkSignature(ctx, t, now)
-	if err != nil {
+	if err := c.checkSignature(ctx, t, now); err != nil {
 		return nil, err
 	}
 	v := verification{cfg: &c.cfg, algorithm: t.parsed.Signatures[0].Header.Algorithm, claims: &t.claims, want: want, now: c.cfg.Now()}
@@ -68,7 +68,7 @@ func (c *Client) verify(ctx context.Context, raw string, want expected) (*claims
 			return nil, err
 		}
 	}
-	id, err := claims.FromVerifiedJWT(payload)
+	id, err := claims.FromVerifiedClaims(t.all)
 	if err != nil {
 		return nil, refuse(CheckSubject, "the claims do not say who it is")
 	}
@@ -103,8 +103,9 @@ func (c *Client) checkIssuer(d *document, t *idClaims) error {
 	return nil
 }
 
-// checkSignature leaves the signature to go-oidc, under a key set that knows for whom each key signs.
-func (c *Client) checkSignature(ctx context.Context, t *idToken, now *snapshot) ([]byte, error) {
+// checkSignature leaves the signature to go-oidc, under a key set that knows for whom each key signs. The bytes that were signed must be those that
+// the claims were read from.
+func (c *Client) checkSignature(ctx context.Context, t *idToken, now *snapshot) error {
 	s := &signature{
 		// The issuer by which keys are scoped is always the v2.0 one: keys name no other, whichever version of token they sign.
 		raw: t.raw, token: t.parsed, kid: t.kid, issuer: now.document.issuerFor(t.claims.Tenant), tenant: t.claims.Tenant, found: now,
@@ -120,11 +121,14 @@ func (c *Client) checkSignature(ctx context.Context, t *idToken, now *snapshot) 
 	})
 	if _, err := verifier.Verify(ctx, t.raw); err != nil {
 		if s.err != nil {
-			return nil, s.err
+			return s.err
 		}
-		return nil, refuse(CheckForm, "go-oidc refuses the token")
+		return refuse(CheckForm, "go-oidc refuses the token")
 	}
-	return s.verified, nil
+	if s.verified == nil || !bytes.Equal(s.verified, t.payload) {
+		return refuse(CheckSignature, "the signature is about another payload")
+	}
+	return nil
 }
 
 // verification is what the checks after the signature look at.
@@ -167,9 +171,9 @@ func checkKind(v *verification) error {
 	switch {
 	case c.Version != version2 && !(v.cfg.AllowV1Tokens && c.Version == version1):
 		return refuse(CheckVersion, "not a v2.0 token")
-	case c.IDType != nil && string(c.IDType) != `"user"`:
+	case c.hasIDType && c.IDType != "user":
 		return refuse(CheckTokenType, "idtyp is not a person's")
-	case c.Act != nil || c.Actor != nil || c.ActorT != nil:
+	case c.hasActor:
 		return refuse(CheckTokenType, "somebody acts for somebody else")
 	}
 	return nil
@@ -203,7 +207,7 @@ func checkTimes(v *verification) error {
 		return refuse(CheckIssuedAt, "the token does not say when it was issued")
 	case c.IssuedAt.After(v.now.Add(leeway)):
 		return refuse(CheckIssuedAt, "the token was issued in the future: do the clocks agree?")
-	case c.IssuedAt.After(c.Expires.Time), c.IssuedAt.Before(v.now.Add(-maxIssuedAge - leeway)):
+	case c.IssuedAt.After(*c.Expires), c.IssuedAt.Before(v.now.Add(-maxIssuedAge - leeway)):
 		return refuse(CheckIssuedAt, "the token was issued after it expires, or more than a day ago")
 	}
 	return nil

@@ -29,14 +29,21 @@ var (
 //
 // No error repeats what was read. Bounding the size is the caller's business.
 func Check(data []byte, known Names) error {
+	_, err := Parse(data, known)
+	return err
+}
+
+// Parse reads what Check accepts, in the same pass: objects as map[string]any, lists as []any, numbers as json.Number, exactly as they were written.
+// On error the map is nil.
+func Parse(data []byte, known Names) (map[string]any, error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return errNotJSON
+		return nil, errNotJSON
 	}
 	w := walker{data: data, known: known}
 	if w.space(); w.data[w.i] != '{' {
-		return errNotObject
+		return nil, errNotObject
 	}
-	return w.value(0)
+	return w.object(0)
 }
 
 // walker goes over JSON that is known to be valid, so that it need not look out for anything else than the end of a value.
@@ -57,9 +64,9 @@ func (w *walker) space() {
 	}
 }
 
-func (w *walker) value(depth int) error {
+func (w *walker) value(depth int) (any, error) {
 	if depth > maxDepth {
-		return errTooDeep
+		return nil, errTooDeep
 	}
 	switch w.data[w.i] {
 	case '{':
@@ -67,13 +74,20 @@ func (w *walker) value(depth int) error {
 	case '[':
 		return w.array(depth)
 	case '"':
-		w.text()
-	default: // a number, true, false, null
-		for w.i < len(w.data) && !delimits(w.data[w.i]) {
-			w.i++
-		}
+		return w.text()
 	}
-	return nil
+	start := w.i
+	for w.i < len(w.data) && !delimits(w.data[w.i]) {
+		w.i++
+	}
+	switch word := string(w.data[start:w.i]); word {
+	case "true", "false":
+		return word == "true", nil
+	case "null":
+		return nil, nil
+	default:
+		return json.Number(word), nil
+	}
 }
 
 func delimits(c byte) bool {
@@ -84,9 +98,9 @@ func delimits(c byte) bool {
 	return false
 }
 
-// text skips a string and returns it, quotes included, and whether it holds an escape.
-func (w *walker) text() (quoted []byte, escaped bool) {
-	start := w.i
+// text reads a string. What escapes stand for is encoding/json's to say.
+func (w *walker) text() (string, error) {
+	start, escaped := w.i, false
 	for w.i++; w.data[w.i] != '"'; w.i++ {
 		if w.data[w.i] == '\\' {
 			escaped = true
@@ -94,41 +108,53 @@ func (w *walker) text() (quoted []byte, escaped bool) {
 		}
 	}
 	w.i++
-	return w.data[start:w.i], escaped
+	if !escaped {
+		return string(w.data[start+1 : w.i-1]), nil
+	}
+	var s string
+	if err := json.Unmarshal(w.data[start:w.i], &s); err != nil {
+		return "", errNotJSON
+	}
+	return s, nil
 }
 
-func (w *walker) array(depth int) error {
+func (w *walker) array(depth int) ([]any, error) {
+	list := []any{}
 	w.i++
 	for {
 		if w.space(); w.data[w.i] == ']' {
 			w.i++
-			return nil
+			return list, nil
 		}
-		if err := w.value(depth + 1); err != nil {
-			return err
+		v, err := w.value(depth + 1)
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, v)
 		if w.space(); w.data[w.i] == ',' {
 			w.i++
 		}
 	}
 }
 
-func (w *walker) object(depth int) error {
+func (w *walker) object(depth int) (map[string]any, error) {
+	var seen seenNames
+	members := make(map[string]any)
 	w.i++
-	seen := make(map[string]bool)
 	for {
 		if w.space(); w.data[w.i] == '}' {
 			w.i++
-			return nil
+			return members, nil
 		}
-		if err := w.name(depth, seen); err != nil {
-			return err
+		name, err := w.name(depth, &seen)
+		if err != nil {
+			return nil, err
 		}
 		w.space()
 		w.i++ // the colon
 		w.space()
-		if err := w.value(depth + 1); err != nil {
-			return err
+		if members[name], err = w.value(depth + 1); err != nil {
+			return nil, err
 		}
 		if w.space(); w.data[w.i] == ',' {
 			w.i++
@@ -136,31 +162,62 @@ func (w *walker) object(depth int) error {
 	}
 }
 
-func (w *walker) name(depth int, seen map[string]bool) error {
-	quoted, escaped := w.text()
-	name := string(quoted[1 : len(quoted)-1])
-	if escaped {
-		if err := json.Unmarshal(quoted, &name); err != nil {
-			return errNotJSON
-		}
+func (w *walker) name(depth int, seen *seenNames) (string, error) {
+	name, err := w.text()
+	if err != nil {
+		return "", err
 	}
 	if name == "" {
-		return errName
+		return "", errName
 	}
 	for i := range len(name) {
 		if name[i] < ' ' || name[i] > '~' {
-			return errName
+			return "", errName
+		}
+	}
+	if !seen.add(name) {
+		return "", errDuplicate
+	}
+	if depth == 0 && !w.known[name] && w.known[strings.ToLower(name)] {
+		return "", errLookAlike
+	}
+	return name, nil
+}
+
+// fewNames is how many names are compared one by one. A token has about 25 members.
+const fewNames = 32
+
+// seenNames are the names of an object so far, of printable ASCII.
+type seenNames struct {
+	few  [fewNames]string
+	n    int
+	many map[string]bool // in lower case; once they are more
+}
+
+// add reports whether the name was new, in whatever case.
+func (s *seenNames) add(name string) bool {
+	if s.many == nil {
+		for _, old := range s.few[:s.n] {
+			if len(old) == len(name) && strings.EqualFold(old, name) {
+				return false
+			}
+		}
+		if s.n < fewNames {
+			s.few[s.n] = name
+			s.n++
+			return true
+		}
+		s.many = make(map[string]bool, 2*fewNames)
+		for _, old := range s.few {
+			s.many[strings.ToLower(old)] = true
 		}
 	}
 	folded := strings.ToLower(name)
-	if seen[folded] {
-		return errDuplicate
+	if s.many[folded] {
+		return false
 	}
-	seen[folded] = true
-	if depth == 0 && w.known[folded] && !w.known[name] {
-		return errLookAlike
-	}
-	return nil
+	s.many[folded] = true
+	return true
 }
 
 // Names is the set of member names that a document is read by.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -31,6 +32,28 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Past the number that is compared one by one, duplicates are still found, wherever they stand.
+func TestManyNames(t *testing.T) {
+	object := func(last string) []byte {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range 100 {
+			fmt.Fprintf(&b, `"name%02d":%d,`, i, i)
+		}
+		return []byte(b.String() + `"` + last + `":true}`)
+	}
+	all, err := Parse(object("other"), known)
+	require.NoError(t, err)
+	require.Len(t, all, 101)
+	require.Equal(t, json.Number("31"), all["name31"])
+	for _, twice := range []string{"name00", "NAME31", "name32", "Name99"} {
+		all, err = Parse(object(twice), known)
+		require.ErrorIs(t, err, errDuplicate, twice)
+		require.Nil(t, all)
+	}
+	require.ErrorIs(t, Check(object("Sub"), known), errLookAlike)
+}
+
 // FuzzCheck: the verdict is that of a slow reader, which walks the tokens of encoding/json; and where it is good, encoding/json finds each known member
 // under its own name or not at all.
 func FuzzCheck(f *testing.F) {
@@ -51,6 +74,13 @@ func FuzzCheck(f *testing.F) {
 		}
 		var all map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(data, &all))
+		dec := json.NewDecoder(bytes.NewReader(data))
+		dec.UseNumber()
+		var plain map[string]any
+		require.NoError(t, dec.Decode(&plain))
+		parsed, err := Parse(data, known)
+		require.NoError(t, err)
+		require.Equal(t, plain, parsed, "read as encoding/json reads it")
 		var one struct {
 			Subject json.RawMessage `json:"sub"`
 		}
