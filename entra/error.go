@@ -46,7 +46,8 @@ type Error struct {
 	Mender aadsts.Mender // who can mend it
 	Retry  bool          // beginning once more may help
 	// Again, when set, is what to Begin once more with, at ConnectionID: Entra asked for more (a claims challenge), and the
-	// options hold it beside everything that this sign-in was begun with. The handlers do so by themselves, except for Again.AdminConsent: an
+	// options hold it beside everything that this sign-in was begun with. Or, with KindFlow, nobody had asked for the answer, and the connection
+	// allows provider-initiated sign-in: there was no sign-in, so the host adds its application. The handlers do so by themselves, except for Again.AdminConsent: an
 	// administrator's consent is missing, and the host decides whom to send for it.
 	Again        *BeginOptions
 	ConnectionID string // "" when it is not known

@@ -7,8 +7,10 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/wsfed"
 )
 
@@ -49,6 +51,25 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// wsfed: invalid: no tenant is named: set Tenant, AllowedTenants or AnyTenant, or SubjectClaim for AD FS
+}
+
+// What to hand to a customer's administrator, before anything else of the connection is known.
+func ExampleProtocol_MetadataDocument() {
+	connection := &entra.Connection{Strategy: entra.WSFed, Realm: "https://app.example.com/"}
+	document, err := wsfed.Protocol{}.MetadataDocument(context.Background(), connection, "https://auth.example.com/sso/callback/wsfed")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for line := range strings.Lines(string(document)) {
+		if address, ok := strings.CutPrefix(strings.TrimSpace(line), "<fed:"); ok {
+			fmt.Println(strings.TrimSuffix(address, ">"))
+		}
+	}
+	// Output:
+	// TargetScopes
+	// ApplicationServiceEndpoint
+	// PassiveRequestorEndpoint
 }
 
 func ExampleParseMessage() {

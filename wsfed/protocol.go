@@ -32,7 +32,7 @@ func (Protocol) Strategy() entra.Strategy { return entra.WSFed }
 // Open returns the driver.
 func (p Protocol) Open(e entra.Env) (entra.Driver, error) {
 	if e.Replay == nil {
-		return nil, errors.New("wsfed: no replay store")
+		return nil, fmt.Errorf("%w: no replay store", ErrInvalid)
 	}
 	m := p.Metadata
 	if m == nil {
@@ -112,7 +112,7 @@ func (d *driver) open(ctx context.Context, t entra.Target, reads bool) (*Relying
 // Begin implements entra.Driver. Its state is the time of the request, when that matters for the answer.
 func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byte, error) {
 	if q.Options.Claims != "" {
-		return "", nil, failure(entra.KindConfiguration, errors.New("wsfed: a claims challenge cannot be asked for over WS-Federation"))
+		return "", nil, failure(entra.KindConfiguration, fmt.Errorf("%w: a claims challenge cannot be asked for over WS-Federation", ErrInvalid))
 	}
 	p, err := d.open(ctx, q.Target, false)
 	if err != nil {
