@@ -332,6 +332,33 @@ func TestOpenFlowsAreBounded(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Few and long are as bad as many: servers refuse a Cookie header over some 8 KB, and a page that begins sign-ins could keep people out.
+func TestLongFlowsAreBounded(t *testing.T) {
+	s := newStage(t)
+	jar := map[string]*http.Cookie{}
+	for range 10 {
+		s.clock.advance(time.Second)
+		d := s.begin(t, entra.BeginOptions{ReturnTo: "/" + strings.Repeat("r", 1000)})
+		r := httptest.NewRequest(http.MethodGet, "https://auth.example.com/sso/begin", nil)
+		size := 0
+		for _, c := range jar {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		d.SetCookies(w, r)
+		for _, c := range w.Result().Cookies() {
+			if jar[c.Name] = c; c.MaxAge < 0 {
+				delete(jar, c.Name)
+			}
+		}
+		require.Contains(t, jar, d.Cookie.Name)
+		for _, c := range jar {
+			size += len(c.Name) + len(c.Value)
+		}
+		require.LessOrEqual(t, size, 6<<10)
+	}
+}
+
 // shelfOfFlows is the smallest FlowStore.
 type shelfOfFlows struct {
 	mu   sync.Mutex
