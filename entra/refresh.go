@@ -11,7 +11,8 @@ import (
 
 // Refresher is a Driver whose tokens can be refreshed.
 type Refresher interface {
-	// Refresh trades a refresh token for new tokens, verifies that they are the person's, and says what they say. Errors are those of Driver.Finish.
+	// Refresh trades a refresh token for new tokens, verifies that they are the person's, by tenant id and object id, and says what they say. Errors are
+	// those of Driver.Finish.
 	Refresh(ctx context.Context, t Target, refresh credential.Secret, person *claims.Identity) (*claims.Identity, *credential.Token, error)
 }
 
@@ -41,8 +42,8 @@ func (s *Service) refresh(ctx context.Context, connectionID string, refresh cred
 	ctx, done := s.cfg.Observer.Start(ctx, "refresh")
 	defer func() { done(err) }()
 
-	if refresh.IsZero() || person == nil || person.TenantID == "" || person.ObjectID == "" {
-		return nil, nil, NewError(KindConfiguration, errors.New("a refresh needs the token, and whose it is by tenant id and object id"))
+	if refresh.IsZero() || person == nil {
+		return nil, nil, NewError(KindConfiguration, errors.New("a refresh needs the token, and whose it is"))
 	}
 	c, err := s.connection(ctx, connectionID)
 	if err != nil {

@@ -84,6 +84,7 @@ func TestRefreshRefuses(t *testing.T) {
 	f.token["id_token"] = ""
 	_, _, err := f.client(t).Refresh(t.Context(), refreshToken, ann())
 	requireRefused(t, err, oauth2.CheckForm, "")
+	require.ErrorContains(t, err, "no ID token")
 
 	before := f.count("/token")
 	for _, person := range []*claims.Identity{{}, {TenantID: contoso}, {ObjectID: objectID}, {TenantID: "contoso.test", ObjectID: objectID}} {

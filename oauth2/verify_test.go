@@ -219,6 +219,22 @@ func TestAmbiguousTokens(t *testing.T) {
 	require.Zero(t, f.count(""), "a token that cannot be read causes no request at all")
 }
 
+// TestNullIsNotAbsent: where a claim's presence decides, null is present.
+func TestNullIsNotAbsent(t *testing.T) {
+	f := newFake(t)
+	for name, check := range map[string]string{
+		"idtyp": oauth2.CheckTokenType, "act": oauth2.CheckTokenType, "actor": oauth2.CheckTokenType, "actort": oauth2.CheckTokenType, "aud": oauth2.CheckForm,
+	} {
+		claims := text(f.claims(map[string]any{"aud": nil}))
+		if name != "aud" {
+			claims = text(f.claims(nil))
+		}
+		claims = strings.Replace(claims, "{", `{"`+name+`":null,`, 1)
+		_, err := f.client(t).Verify(t.Context(), signedText(`{"alg":"RS256","kid":"one"}`, claims, 0), testNonce)
+		requireRefused(t, err, check, "")
+	}
+}
+
 func TestMalformedTokens(t *testing.T) {
 	f := newFake(t)
 	c := f.client(t)
