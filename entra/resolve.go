@@ -36,9 +36,9 @@ func (s *Service) Resolver(by Actor) provisioning.Resolve {
 }
 
 func (s *Service) resolveDomain(ctx context.Context, by Actor, domain string) (connectionID string, found bool, err error) {
-	canonical, err := hrd.Canonical(domain)
-	if err != nil {
-		return "", false, nil // what is not a domain is nobody's
+	canonical, notADomain := hrd.Canonical(domain)
+	if notADomain != nil {
+		return "", false, nil
 	}
 	id, found, err := s.cfg.Connections.HomeRealm(ctx, canonical)
 	if err != nil || !found {
