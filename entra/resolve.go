@@ -36,9 +36,9 @@ func (s *Service) Resolver(by Actor) provisioning.Resolve {
 }
 
 func (s *Service) resolveDomain(ctx context.Context, by Actor, domain string) (connectionID string, found bool, err error) {
-	canonical, notADomain := hrd.Canonical(domain)
-	if notADomain != nil {
-		return "", false, nil
+	canonical, err := hrd.Canonical(domain)
+	if err != nil {
+		return "", false, nil //nolint:nilerr // what is not a domain is nobody's
 	}
 	id, found, err := s.cfg.Connections.HomeRealm(ctx, canonical)
 	if err != nil || !found {
