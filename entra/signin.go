@@ -15,8 +15,8 @@ type SignIn struct {
 	Application, Organization string
 	ReturnTo                  string // may be redirected to
 	Data                      []byte // BeginOptions.Data
-	// Tokens are Entra's: the access token for Graph and, if asked for, the refresh token. nil over WS-Federation. Nobody stores them but
-	// the host.
+	// Tokens are Entra's: the access token for Graph and, if asked for, the refresh token (Service.Refresh). nil over WS-Federation. Nobody stores them but
+	// the host. Where Graph answers the host's own call with a claims challenge (*ProviderError with Claims), Begin with BeginOptions.Claims.
 	Tokens  *credential.Token
 	Attempt string // the attempt's id, as in the logs
 	// GroupsFrom says where the groups come from: "token", "graph", "before" (known from an earlier sign-in), "" when they are not known.
