@@ -92,7 +92,7 @@ func TestReadAdminConsent(t *testing.T) {
 		change func(*oauth2.Config)
 		state  string
 		with   url.Values
-		check  string
+		check  oauth2.Check
 	}{
 		"another state":         {at(contoso), testState, url.Values{"state": {"another-state-0123456789"}}, oauth2.CheckState},
 		"no state":              {at(contoso), testState, url.Values{"state": nil}, oauth2.CheckState},

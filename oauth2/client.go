@@ -14,8 +14,8 @@ import (
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
 
-// defaultLeeway is what clocks may differ by, the same as in Microsoft's own validators.
-const defaultLeeway = 5 * time.Minute
+// DefaultSkew is what clocks may differ by, the same as in Microsoft's own validators.
+const DefaultSkew = 5 * time.Minute
 
 // Config of a Client.
 type Config struct {
@@ -67,8 +67,8 @@ type Config struct {
 	HTTPClient *http.Client         // nil: the guarded default, which reaches public addresses only
 	Now        func() time.Time     // nil: time.Now
 
-	// Leeway is what the clocks may differ by when exp, nbf and iat are compared. 0 is 5 minutes; at most 10 minutes.
-	Leeway time.Duration
+	// Skew is what the clocks may differ by when exp, nbf and iat are compared. 0 is DefaultSkew; at most 10 minutes.
+	Skew time.Duration
 }
 
 // Client signs people in at one authority, for one application. It is cheap to make: what is worth keeping is in Metadata.
@@ -112,8 +112,8 @@ func (c *Config) defaults() {
 	if c.Tokens == nil {
 		c.Tokens = &credential.Endpoint{HTTPClient: c.HTTPClient, Now: c.Now}
 	}
-	if c.Leeway == 0 {
-		c.Leeway = defaultLeeway
+	if c.Skew == 0 {
+		c.Skew = DefaultSkew
 	}
 	if c.ResponseMode == "" {
 		c.ResponseMode = "query"
@@ -141,7 +141,7 @@ func (c *Config) check(a authority) error {
 		return errors.New("a client credential is needed")
 	case c.ResponseMode != "query" && c.ResponseMode != "form_post":
 		return errors.New("the response mode must be query or form_post")
-	case c.Leeway < 0 || c.Leeway > 10*time.Minute:
+	case c.Skew < 0 || c.Skew > 10*time.Minute:
 		return errors.New("the leeway must lie between 0 and 10 minutes")
 	case len(c.Algorithms) == 0 || slices.ContainsFunc(c.Algorithms, func(alg string) bool { return !slices.Contains(rsaAlgorithms, alg) }):
 		return errors.New("algorithms must be RSA signatures such as RS256")

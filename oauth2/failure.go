@@ -8,14 +8,14 @@ import (
 )
 
 // refusals says what a person reads when a check failed, and who mends it; for the other checks entra's own words do.
-var refusals = map[string]struct {
+var refusals = map[Check]struct {
 	public string
 	mender aadsts.Mender
 }{
 	CheckState:       {"This answer belongs to another sign-in. Please sign in again.", aadsts.MenderUser},
 	CheckNonce:       {"This answer belongs to another sign-in. Please sign in again.", aadsts.MenderUser},
 	CheckTenant:      {"You signed in with an account of an organization that is not admitted here. Please sign in again with the account of your organization.", aadsts.MenderUser},
-	CheckAuthTime:    {"You were asked to sign in anew, and your organization's sign-in page did not confirm that you did. Please sign in again; if it happens again, tell your administrator.", aadsts.MenderAppOwner},
+	CheckFreshness:   {"You were asked to sign in anew, and your organization's sign-in page did not confirm that you did. Please sign in again; if it happens again, tell your administrator.", aadsts.MenderAppOwner},
 	CheckDemand:      {"You were asked for a further step, and your organization's sign-in page did not confirm that you took it. Please sign in again; if it happens again, tell your administrator.", aadsts.MenderAppOwner},
 	CheckPerson:      {"Another person's sign-in came back. Please sign in again.", aadsts.MenderUser},
 	CheckAudience:    {"Your organization's sign-in page answered for another application. Please tell your administrator to check the client id.", aadsts.MenderAppOwner},

@@ -293,7 +293,7 @@ func begin(t *testing.T, c *oauth2.Client, q oauth2.SignInRequest) (url.Values, 
 }
 
 // requireRefused demands a VerificationError of that check, with nothing of the token in its text.
-func requireRefused(t *testing.T, err error, check, token string) {
+func requireRefused(t *testing.T, err error, check oauth2.Check, token string) {
 	t.Helper()
 	var refused *oauth2.VerificationError
 	require.ErrorAs(t, err, &refused)
@@ -319,7 +319,7 @@ func text(claims map[string]any) string {
 }
 
 // isRefused reports whether err is a VerificationError of that check; "" is any.
-func isRefused(err error, check string) bool {
+func isRefused(err error, check oauth2.Check) bool {
 	var refused *oauth2.VerificationError
 	return errors.As(err, &refused) && (check == "" || refused.Check == check)
 }

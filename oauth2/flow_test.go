@@ -104,7 +104,7 @@ func TestFaults(t *testing.T) {
 	cfg := entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret)
 	for name, tt := range map[string]struct {
 		fault entratest.Faults
-		check string
+		check oauth2.Check
 	}{
 		"wrong issuer":   {entratest.Faults{WrongIssuer: "https://login.evil.example/" + entratest.ContosoID + "/v2.0"}, oauth2.CheckIssuer},
 		"wrong audience": {entratest.Faults{WrongAudience: entratest.FabrikamApp}, oauth2.CheckAudience},
@@ -189,7 +189,7 @@ func TestSignOutAtEntra(t *testing.T) {
 	s := entraTenant(t)
 	c, err := oauth2.NewClient(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
 	require.NoError(t, err)
-	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnURL: callback})
+	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnTo: callback})
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)

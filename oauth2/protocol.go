@@ -136,7 +136,7 @@ func (d *driver) SignOut(ctx context.Context, t entra.Target, o entra.SignOutOpt
 	if err != nil {
 		return "", failure(err)
 	}
-	address, err := c.SignOut(ctx, SignOutRequest{ReturnURL: o.ReturnTo, LoginHint: o.LoginHint})
+	address, err := c.SignOut(ctx, SignOutRequest{ReturnTo: o.ReturnTo, LoginHint: o.LoginHint})
 	return address, failure(err)
 }
 

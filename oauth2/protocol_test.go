@@ -95,7 +95,7 @@ func TestDemandsSurvive(t *testing.T) {
 			q.Options = entra.BeginOptions{}
 			_, _, err := d.Finish(t.Context(), q)
 			requireKind(t, err, entra.KindToken)
-			requireRefused(t, err, oauth2.CheckAuthTime, "")
+			requireRefused(t, err, oauth2.CheckFreshness, "")
 		})
 	}
 }

@@ -61,7 +61,7 @@ func TestRedeemRefusesBeforeTheCodeIsSent(t *testing.T) {
 	tests := map[string]struct {
 		client func(*oauth2.Config)
 		answer url.Values
-		check  string
+		check  oauth2.Check
 	}{
 		"no state":                            {at(contoso), good(url.Values{"state": nil}), oauth2.CheckState},
 		"empty state":                         {at(contoso), good(url.Values{"state": {""}}), oauth2.CheckState},
@@ -110,7 +110,7 @@ func TestRedeemRefusesBeforeTheCodeIsSent(t *testing.T) {
 func TestRedeemRefusesTheToken(t *testing.T) {
 	for name, tt := range map[string]struct {
 		with  map[string]any
-		check string
+		check oauth2.Check
 	}{
 		"another sign-in's nonce": {map[string]any{"nonce": testNonce}, oauth2.CheckNonce},
 		"no nonce":                {map[string]any{"nonce": nil}, oauth2.CheckNonce},
@@ -250,7 +250,7 @@ func TestFreshSignIn(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			requireRefused(t, err, oauth2.CheckAuthTime, "")
+			requireRefused(t, err, oauth2.CheckFreshness, "")
 		})
 	}
 }

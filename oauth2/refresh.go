@@ -61,7 +61,7 @@ func (c *Client) Refresh(ctx context.Context, refresh credential.Secret, person 
 // checkRefreshed: OpenID Connect Core 1.0, section 12.2. A refreshed ID token carries no nonce, since no browser brought it: it came from the token endpoint
 // itself, and must have been issued in answer to this very request.
 func checkRefreshed(v *verification) error {
-	if v.claims.IssuedAt.Before(v.want.refreshed.Add(-backdated - v.cfg.Leeway)) {
+	if v.claims.IssuedAt.Before(v.want.refreshed.Add(-backdated - v.cfg.Skew)) {
 		return refuse(CheckIssuedAt, "the refreshed token is an old one")
 	}
 	return nil

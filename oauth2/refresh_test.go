@@ -57,7 +57,7 @@ func TestRefreshRefuses(t *testing.T) {
 	shared := func(c *oauth2.Config) { c.Tenant, c.AllowedTenants = "organizations", []string{contoso, fabrikam} }
 	for name, tt := range map[string]struct {
 		with  map[string]any
-		check string
+		check oauth2.Check
 	}{
 		"another person":   {map[string]any{"oid": other}, oauth2.CheckPerson},
 		"another tenant":   {map[string]any{"tid": fabrikam, "iss": f.URL + "/" + fabrikam + "/v2.0"}, oauth2.CheckPerson},

@@ -159,8 +159,8 @@ func TestNewClientRefuses(t *testing.T) {
 		"algorithm none":                func(c *oauth2.Config) { c.Algorithms = []string{"RS256", "none"} },
 		"algorithm HS256":               func(c *oauth2.Config) { c.Algorithms = []string{"HS256"} },
 		"no algorithm":                  func(c *oauth2.Config) { c.Algorithms = []string{} },
-		"negative leeway":               func(c *oauth2.Config) { c.Leeway = -1 },
-		"an hour of leeway":             func(c *oauth2.Config) { c.Leeway = time.Hour },
+		"negative leeway":               func(c *oauth2.Config) { c.Skew = -1 },
+		"an hour of leeway":             func(c *oauth2.Config) { c.Skew = time.Hour },
 		"no cloud":                      func(c *oauth2.Config) { c.Cloud.Login = "" },
 		"a cloud by http":               func(c *oauth2.Config) { c.Cloud.Login = "http://login.example" },
 		"a cloud with a query":          func(c *oauth2.Config) { c.Cloud.Login += "?x" },
@@ -177,7 +177,7 @@ func TestNewClientRefuses(t *testing.T) {
 func TestSignOut(t *testing.T) {
 	f := newFake(t)
 	c := f.client(t)
-	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnURL: "https://app.example.com/bye?a=1", LoginHint: "O.CiR&x"})
+	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnTo: "https://app.example.com/bye?a=1", LoginHint: "O.CiR&x"})
 	require.NoError(t, err)
 	require.Equal(t, f.URL+"/"+contoso+"/oauth2/v2.0/logout?logout_hint=O.CiR%26x&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com%2Fbye%3Fa%3D1", address)
 	address, err = c.SignOut(t.Context(), oauth2.SignOutRequest{})
@@ -185,7 +185,7 @@ func TestSignOut(t *testing.T) {
 	require.Equal(t, f.URL+"/"+contoso+"/oauth2/v2.0/logout", address)
 
 	for _, bad := range []string{"/bye", "http://app.example.com/bye", "javascript:alert(1)", "//evil.example"} {
-		_, err = c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnURL: bad})
+		_, err = c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnTo: bad})
 		require.ErrorIs(t, err, oauth2.ErrInvalid, bad)
 	}
 	f.discovery["end_session_endpoint"] = nil

@@ -11,9 +11,9 @@ import (
 
 // SignOutRequest asks for the address of a sign-out.
 type SignOutRequest struct {
-	// ReturnURL is where Entra sends the browser afterwards: absolute, https or loopback, registered with the application. "" leaves
+	// ReturnTo is where Entra sends the browser afterwards: absolute, https or loopback, registered with the application. "" leaves
 	// the person on Entra's own page.
-	ReturnURL string
+	ReturnTo string
 	// LoginHint is the identity's LoginHint (the optional claim login_hint). With it Entra asks nobody which account to sign out;
 	// a user name does not do that.
 	LoginHint string
@@ -38,11 +38,11 @@ func signOutURL(d *document, q SignOutRequest) (string, error) {
 		return "", errors.New("oauth2: the sign-out endpoint is not a URL")
 	}
 	query := u.Query()
-	if q.ReturnURL != "" {
-		if _, err := outbound.CheckURL(q.ReturnURL); err != nil {
+	if q.ReturnTo != "" {
+		if _, err := outbound.CheckURL(q.ReturnTo); err != nil {
 			return "", fmt.Errorf("%w: return URL of a sign-out: %w", ErrInvalid, err)
 		}
-		query.Set("post_logout_redirect_uri", q.ReturnURL)
+		query.Set("post_logout_redirect_uri", q.ReturnTo)
 	}
 	if q.LoginHint != "" {
 		query.Set("logout_hint", q.LoginHint)

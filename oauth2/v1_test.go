@@ -51,7 +51,7 @@ func TestV1TokensRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*oauth2.Config)
 		with   map[string]any
-		check  string
+		check  oauth2.Check
 	}{
 		"without the option":                {func(c *oauth2.Config) { allowV1(c); c.AllowV1Tokens = false }, v1(nil), oauth2.CheckIssuer},
 		"v1.0 with the v2.0 issuer":         {allowV1, v1(map[string]any{"iss": own}), oauth2.CheckIssuer},

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// freshLeeway is what the clocks may differ by when a fresh sign-in was asked for: less than elsewhere, because it is also how
+	// freshSkew is what the clocks may differ by when a fresh sign-in was asked for: less than elsewhere, because it is also how
 	// old a sign-in may be and still pass for fresh.
-	freshLeeway = time.Minute
+	freshSkew = time.Minute
 	// maxIssuedAge is how long ago an ID token may have been issued. Entra lets an admin make them live a day.
 	// https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes
 	maxIssuedAge = 24 * time.Hour
@@ -195,7 +195,7 @@ func checkAudience(v *verification) error {
 
 // checkTimes: RFC 7519, sections 4.1.4 to 4.1.6, each with the leeway. go-oidc gives exp none.
 func checkTimes(v *verification) error {
-	c, leeway := v.claims, v.cfg.Leeway
+	c, leeway := v.claims, v.cfg.Skew
 	switch {
 	case c.Expires == nil:
 		return refuse(CheckExpired, "the token does not say when it expires")
@@ -264,17 +264,17 @@ func checkAuthTime(v *verification) error {
 	if !p.fresh() {
 		return nil
 	}
-	oldest := p.Begun.Add(-freshLeeway)
+	oldest := p.Begun.Add(-freshSkew)
 	if !p.ForceLogin {
 		oldest = oldest.Add(-p.MaxAge)
 	}
 	switch at := v.claims.AuthTime; {
 	case at == nil:
-		return refuse(CheckAuthTime, "a fresh sign-in was asked for and the token does not say when it was: switch on the optional claim auth_time")
+		return refuse(CheckFreshness, "a fresh sign-in was asked for and the token does not say when it was: switch on the optional claim auth_time")
 	case at.Before(oldest.Truncate(time.Second)):
-		return refuse(CheckAuthTime, "the person signed in longer ago than was asked for")
-	case at.After(v.now.Add(v.cfg.Leeway)):
-		return refuse(CheckAuthTime, "auth_time lies in the future: do the clocks agree?")
+		return refuse(CheckFreshness, "the person signed in longer ago than was asked for")
+	case at.After(v.now.Add(v.cfg.Skew)):
+		return refuse(CheckFreshness, "auth_time lies in the future: do the clocks agree?")
 	}
 	return nil
 }

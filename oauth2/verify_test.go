@@ -75,7 +75,7 @@ func TestVerifyRefuses(t *testing.T) {
 	own := f.URL + "/" + contoso + "/v2.0"
 	tests := map[string]struct {
 		with  map[string]any
-		check string
+		check oauth2.Check
 	}{
 		// whose issuer
 		"issuer missing":             {map[string]any{"iss": nil}, oauth2.CheckIssuer},
@@ -222,7 +222,7 @@ func TestAmbiguousTokens(t *testing.T) {
 // TestNullIsNotAbsent: where a claim's presence decides, null is present.
 func TestNullIsNotAbsent(t *testing.T) {
 	f := newFake(t)
-	for name, check := range map[string]string{
+	for name, check := range map[string]oauth2.Check{
 		"idtyp": oauth2.CheckTokenType, "act": oauth2.CheckTokenType, "actor": oauth2.CheckTokenType, "actort": oauth2.CheckTokenType, "aud": oauth2.CheckForm,
 	} {
 		claims := text(f.claims(map[string]any{"aud": nil}))
@@ -328,7 +328,7 @@ func TestSignatures(t *testing.T) {
 			require.Nil(t, id)
 			var refused *oauth2.VerificationError
 			require.ErrorAs(t, err, &refused)
-			require.Contains(t, []string{oauth2.CheckSignature, oauth2.CheckForm}, refused.Check)
+			require.Contains(t, []oauth2.Check{oauth2.CheckSignature, oauth2.CheckForm}, refused.Check)
 		})
 	}
 	require.Equal(t, 1, f.count("/keys"), "a wrong signature is no reason to ask for keys again")
@@ -403,7 +403,7 @@ func TestTenants(t *testing.T) {
 	tests := map[string]struct {
 		client func(*oauth2.Config)
 		tenant string
-		check  string // "" is accepted
+		check  oauth2.Check // "" is accepted
 	}{
 		"the tenant, by GUID":               {at(contoso), contoso, ""},
 		"the tenant, by GUID in upper case": {at(strings.ToUpper(contoso)), contoso, ""},

@@ -164,7 +164,7 @@ func TestRefusedAtOIDCProvider(t *testing.T) {
 		client *entraoauth2.Client
 		change func(*entraoauth2.Pending, url.Values)
 		oauth  string // what the provider says
-		check  string // or our own check
+		check  entraoauth2.Check // or our own check
 	}{
 		"the code of another application": {client: other, oauth: "invalid_grant"},
 		"an unknown application":          {client: p.client(t, as("0a1b2c3d-0000-4000-8000-0000000000ff", firstSecret)), oauth: "invalid_client"},
@@ -219,7 +219,7 @@ func TestOtherIssuerAtOIDCProvider(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 }
 
-func requireRefused(t *testing.T, err error, check string) {
+func requireRefused(t *testing.T, err error, check entraoauth2.Check) {
 	t.Helper()
 	var refused *entraoauth2.VerificationError
 	require.ErrorAs(t, err, &refused)
