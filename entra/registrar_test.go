@@ -3,6 +3,7 @@ package entra_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ type office struct {
 	*entra.Registrar
 	fake    *entratest.Server
 	store   *memory.Connections
+	mu      sync.Mutex
 	changes []entra.Change
 	vouch   map[string]string // domain → organization
 }
@@ -42,7 +44,11 @@ func newOffice(t *testing.T) *office {
 	none.Name = ""
 	o.Registrar, err = entra.NewRegistrar(entra.RegistrarConfig{
 		Store: o.store, Domains: o, Clouds: []cloud.Cloud{public, none}, HTTPClient: o.fake.Client(),
-		Audit: func(_ context.Context, c entra.Change) { o.changes = append(o.changes, c) },
+		Audit: func(_ context.Context, c entra.Change) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.changes = append(o.changes, c)
+		},
 	})
 	require.NoError(t, err)
 	return o

@@ -163,7 +163,7 @@ func TestRefusedAtOIDCProvider(t *testing.T) {
 	for name, test := range map[string]struct {
 		client *entraoauth2.Client
 		change func(*entraoauth2.Pending, url.Values)
-		oauth  string // what the provider says
+		oauth  string            // what the provider says
 		check  entraoauth2.Check // or our own check
 	}{
 		"the code of another application": {client: other, oauth: "invalid_grant"},
