@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"iter"
 )
 
 // Errors of a UserStore; a store may wrap them, callers use errors.Is.
@@ -39,6 +40,38 @@ type UserStore interface {
 	// Update changes a user and returns it as it is now: all of the change or nothing. ErrNotFound; ErrConflict, also unless
 	// c.Version is "" or still the user's; ErrEmailTaken.
 	Update(ctx context.Context, id string, c Change) (*User, error)
+}
+
+// More abilities of a UserStore. Whoever needs one asks for it by its name, and fails loudly where it is missing.
+
+// UserFilter selects users. The zero value selects all.
+type UserFilter struct {
+	ConnectionID string // those who hold a key of this connection, or wait for a first sign-in through it
+}
+
+// UserLister lists users: for sweeps, and for what depends on a connection.
+type UserLister interface {
+	// Users yields the users that match, each once, in the order of their ids. No lock and no transaction is held while the caller
+	// works on one, so that a user who changes meanwhile comes as it was or as it is. An error ends the listing.
+	Users(ctx context.Context, f UserFilter) iter.Seq2[*User, error]
+	// CountUsers counts them.
+	CountUsers(ctx context.Context, f UserFilter) (int, error)
+}
+
+// UserEraser erases users.
+type UserEraser interface {
+	// Erase deletes a user and all that is kept of it; its id is not used again. ErrNotFound; ErrConflict unless version is "" or
+	// still the user's.
+	Erase(ctx context.Context, id, version string) error
+}
+
+// BulkCreator creates many users at once; an import uses it where the store has it.
+type BulkCreator interface {
+	// CreateMany creates a user for each change, as Create would one after the other, in as few steps as the store can. Each user is there whole or not
+	// at all. It returns one error for each change, in their order: nil, ErrConflict, ErrEmailTaken, or one that says what is wrong with this
+	// change. err is trouble of the store's: then some of the users may be there, and calling again with the same changes, each with
+	// an import key, makes nobody twice.
+	CreateMany(ctx context.Context, changes []Change) (each []error, err error)
 }
 
 // Organization is what joining depends on.

@@ -47,7 +47,7 @@ func changeFor(p Policy, id *claims.Identity, key Key, d Decision, user *User, r
 // empty reports whether there is nothing to write.
 func (c Change) empty() bool {
 	return len(c.AddKeys) == 0 && len(c.DropKeys) == 0 && !c.DropOtherIdentities && c.Pending == nil &&
-		c.Profile == nil && c.Groups == nil && len(c.Join) == 0
+		c.Profile == nil && c.Groups == nil && c.Roles == nil && len(c.Join) == 0
 }
 
 // withoutPending returns the list without a connection's, or nil when it has none.

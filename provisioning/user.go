@@ -20,6 +20,7 @@ type User struct {
 	Profile       Profile
 	Groups        []claims.Group
 	GroupsAt      time.Time // when Groups was last known for certain, UTC; zero: never
+	Roles         []string  // what the host's rules gave for Groups; written in the same step as they are
 	Organizations []string  // ids
 }
 
@@ -55,6 +56,7 @@ type Change struct {
 	Profile             *Profile
 	Groups              *[]claims.Group // the whole list; the time is GroupsAt
 	GroupsAt            time.Time       // with Groups: when they were known for certain
+	Roles               *[]string       // the whole list of what rules gave for groups
 	Join                []string        // organizations to add; one that the user is in already changes nothing
 }
 
@@ -80,6 +82,7 @@ func (u *User) Clone() *User {
 	c.Pending = slices.Clone(u.Pending)
 	c.Profile = u.Profile.Clone()
 	c.Groups = slices.Clone(u.Groups)
+	c.Roles = slices.Clone(u.Roles)
 	c.Organizations = slices.Clone(u.Organizations)
 	return &c
 }

@@ -36,7 +36,12 @@ type term struct {
 	value      string
 }
 
-var _ provisioning.UserStore = (*Users)(nil)
+var (
+	_ provisioning.UserStore   = (*Users)(nil)
+	_ provisioning.UserLister  = (*Users)(nil)
+	_ provisioning.UserEraser  = (*Users)(nil)
+	_ provisioning.BulkCreator = (*Users)(nil)
+)
 
 // NewUsers returns an empty Users.
 func NewUsers() *Users { return &Users{} }
@@ -136,6 +141,9 @@ func applyChange(u *provisioning.User, c provisioning.Change) {
 	}
 	if c.Groups != nil {
 		u.Groups, u.GroupsAt = append([]claims.Group{}, *c.Groups...), c.GroupsAt
+	}
+	if c.Roles != nil {
+		u.Roles = append([]string{}, *c.Roles...)
 	}
 	for _, org := range c.Join {
 		if !slices.Contains(u.Organizations, org) {
@@ -254,6 +262,74 @@ func (s *Users) All() iter.Seq[*provisioning.User] {
 			}
 		}
 	}
+}
+
+// Users implements provisioning.UserLister, over the users as they were when the listing began.
+func (s *Users) Users(ctx context.Context, f provisioning.UserFilter) iter.Seq2[*provisioning.User, error] {
+	return func(yield func(*provisioning.User, error) bool) {
+		for u := range s.All() {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if selected(u, f) && !yield(u, nil) {
+				return
+			}
+		}
+	}
+}
+
+// CountUsers implements provisioning.UserLister.
+func (s *Users) CountUsers(ctx context.Context, f provisioning.UserFilter) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	n := 0
+	for _, u := range s.byID {
+		if selected(u, f) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func selected(u *provisioning.User, f provisioning.UserFilter) bool {
+	if f.ConnectionID == "" {
+		return true
+	}
+	_, holds := u.KeyAt(f.ConnectionID)
+	return holds || slices.ContainsFunc(u.Pending, func(p provisioning.Pending) bool { return p.ConnectionID == f.ConnectionID })
+}
+
+// Erase implements provisioning.UserEraser.
+func (s *Users) Erase(ctx context.Context, id, version string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.byID[id]
+	switch {
+	case !ok:
+		return provisioning.ErrNotFound
+	case version != "" && version != old.Version:
+		return fmt.Errorf("memory: user %q has changed: %w", id, provisioning.ErrConflict)
+	}
+	s.unlink(old)
+	return nil
+}
+
+// CreateMany implements provisioning.BulkCreator.
+func (s *Users) CreateMany(ctx context.Context, changes []provisioning.Change) ([]error, error) {
+	each := make([]error, len(changes))
+	for i, c := range changes {
+		if _, each[i] = s.Create(ctx, c); each[i] != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return each, nil
 }
 
 // Load puts users as they are, ids, versions and switches included, for a host that keeps a snapshot or that edits users itself
