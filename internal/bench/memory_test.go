@@ -58,9 +58,9 @@ func BenchmarkStoredConnectionAtRest(b *testing.B) {
 			id := guid()
 			_, err := store.Put(context.Background(), &entra.Connection{
 				ID: id, Name: "contoso-" + id[:8], DisplayName: "Contoso " + id[:8], Strategy: entra.OAuth2, OrganizationID: guid(), Enabled: true,
-				EntraDomain: id[:8] + ".example", TenantID: guid(), ClientID: guid(), ClientSecret: credential.NewSecret(guid()),
-				HomeRealmDomains: []string{id[:8] + ".example"},
-				DomainProofs:     []entra.DomainProof{{Domain: id[:8] + ".example", State: entra.DomainProven, By: "environment"}},
+				EntraDomain: id[:13] + ".example", TenantID: guid(), ClientID: guid(), ClientSecret: credential.NewSecret(guid()),
+				HomeRealmDomains: []string{id[:13] + ".example"},
+				DomainProofs:     []entra.DomainProof{{Domain: id[:13] + ".example", State: entra.DomainProven, By: "environment"}},
 				UserGroups:       true, CreateMissingUsers: true, AutoJoinOrganization: true,
 			})
 			require.NoError(b, err)
