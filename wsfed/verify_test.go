@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -21,12 +22,11 @@ import (
 
 // FuzzVerify: whatever is done to a signed answer, it is refused and gives nothing, or it says what was signed.
 func FuzzVerify(f *testing.F) {
-	k := idpKeys()[0]
+	k, key := fuzzKeys(f)
 	answer := k.answer(f, idpToken{})
 	f.Add([]byte(answer))
 	token := between(answer, "<t:RequestedSecurityToken>", "</t:RequestedSecurityToken>")
 	f.Add([]byte(token))
-	key := decryptionKey(f, idpNow)
 	f.Add([]byte(envelope(sealed(f, key, token))))
 	p, err := New(Config{
 		Realm: idpRealm, Reply: idpReply, Cloud: idpCloud, Tenant: idpTenant, Replay: forgetful{}, Now: (&idpClock{now: idpNow}).Now,
@@ -61,6 +61,45 @@ func FuzzVerify(f *testing.F) {
 			}
 		}
 	})
+}
+
+// fuzzKeys are the provider's key and our own for decryption. The process that fuzzes makes them and hands them to its workers in their environment: they
+// must verify what it signed, or every answer would be refused for its signature alone.
+func fuzzKeys(f *testing.F) (idpKey, tls.Certificate) {
+	f.Helper()
+	const name = "TENANTDOOR_FUZZ_KEYS"
+	handed := strings.Fields(os.Getenv(name))
+	if len(handed) == 0 {
+		for _, made := range []tls.Certificate{decryptionKey(f, idpNow), decryptionKey(f, idpNow)} {
+			private, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+			if err != nil {
+				f.Fatal(err)
+			}
+			handed = append(handed, base64.StdEncoding.EncodeToString(private), base64.StdEncoding.EncodeToString(made.Certificate[0]))
+		}
+		f.Setenv(name, strings.Join(handed, " "))
+	}
+	read := func(at int) idpKey {
+		private, err := base64.StdEncoding.DecodeString(handed[at])
+		if err != nil {
+			f.Fatal(err)
+		}
+		key, err := x509.ParsePKCS8PrivateKey(private)
+		if err != nil {
+			f.Fatal(err)
+		}
+		der, err := base64.StdEncoding.DecodeString(handed[at+1])
+		if err != nil {
+			f.Fatal(err)
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return idpKey{key.(*rsa.PrivateKey), certificate} //nolint:forcetypeassert // made above
+	}
+	provider, own := read(0), read(2)
+	return provider, tls.Certificate{Certificate: [][]byte{own.Raw}, PrivateKey: own.private}
 }
 
 // sealed encrypts a token as AD FS does.

@@ -28,7 +28,7 @@ type sample struct {
 }
 
 // verify is our verdict on a document under the sample's configuration, with nothing used up yet.
-func (s *sample) verify(t *testing.T, document string) (*claims.Identity, error) {
+func (s *sample) verify(t testing.TB, document string) (*claims.Identity, error) {
 	t.Helper()
 	c := s.config
 	c.Reply, c.Replay = reply, memory.NewReplay()
@@ -42,7 +42,7 @@ func (s *sample) verify(t *testing.T, document string) (*claims.Identity, error)
 }
 
 // fixtures are captures from real servers, which lie beside the repository.
-func fixtures(t *testing.T) (good, broken []*sample) {
+func fixtures(t testing.TB) (good, broken []*sample) {
 	t.Helper()
 	dir, err := os.Getwd()
 	require.NoError(t, err)

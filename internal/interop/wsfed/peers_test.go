@@ -25,7 +25,7 @@ import (
 const patience = time.Minute
 
 // absent says that a peer is not on this machine: a reason to skip, except where everything is required.
-func absent(t *testing.T, what, remedy string) {
+func absent(t testing.TB, what, remedy string) {
 	t.Helper()
 	if os.Getenv("TENANTDOOR_REQUIRE_SERVICES") == "1" {
 		t.Fatalf("%s is required: %s", what, remedy)
@@ -34,7 +34,7 @@ func absent(t *testing.T, what, remedy string) {
 }
 
 // program finds an installed program.
-func program(t *testing.T, name, remedy string) string {
+func program(t testing.TB, name, remedy string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {

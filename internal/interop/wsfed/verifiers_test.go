@@ -25,7 +25,7 @@ type verifiers struct {
 	verdict *bufio.Reader
 }
 
-func newVerifiers(t *testing.T) *verifiers {
+func newVerifiers(t testing.TB) *verifiers {
 	t.Helper()
 	xmlsec1 := program(t, "xmlsec1", "apt-get install xmlsec1")
 	java := program(t, "java", "apt-get install default-jdk-headless")
@@ -46,21 +46,27 @@ func newVerifiers(t *testing.T) *verifiers {
 }
 
 // file writes a file for the others to read. Names of files have no comma: xmlsec1 splits its arguments there.
-func (v *verifiers) file(t *testing.T, data []byte) string {
+func (v *verifiers) file(t testing.TB, data []byte) string {
 	t.Helper()
 	v.files++
-	name := filepath.Join(v.dir, strconv.Itoa(v.files))
+	return v.write(t, strconv.Itoa(v.files), data)
+}
+
+// write writes a file of a certain name, again and again.
+func (v *verifiers) write(t testing.TB, name string, data []byte) string {
+	t.Helper()
+	name = filepath.Join(v.dir, name)
 	require.NoError(t, os.WriteFile(name, data, 0o600))
 	return name
 }
 
-func (v *verifiers) trust(t *testing.T, s *sample) string {
+func (v *verifiers) trust(t testing.TB, s *sample) string {
 	t.Helper()
 	return v.file(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.signer.Raw}))
 }
 
 // byJDK verifies with the JDK, and returns the octets that its digest was taken of.
-func (v *verifiers) byJDK(t *testing.T, document, certificate string) ([]byte, error) {
+func (v *verifiers) byJDK(t testing.TB, document, certificate string) ([]byte, error) {
 	t.Helper()
 	_, err := fmt.Fprintf(v.jdk, "%s\t%s\n", document, certificate)
 	require.NoError(t, err)
@@ -76,7 +82,7 @@ func (v *verifiers) byJDK(t *testing.T, document, certificate string) ([]byte, e
 }
 
 // byXMLSec verifies with libxmlsec1, which is told to look at nothing in KeyInfo. All of the documents must pass.
-func (v *verifiers) byXMLSec(t *testing.T, certificate string, documents ...string) error {
+func (v *verifiers) byXMLSec(t testing.TB, certificate string, documents ...string) error {
 	t.Helper()
 	arguments := append([]string{
 		"--verify", "--enabled-key-data", "key-name", "--pubkey-cert-pem", certificate,
