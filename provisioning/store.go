@@ -47,11 +47,18 @@ type UserStore interface {
 // UserFilter selects users. The zero value selects all.
 type UserFilter struct {
 	ConnectionID string // those who hold a key of this connection, or wait for a first sign-in through it
+	After        string // those who come after this id in the listing's order, whether or not it still exists; "": from the start
+}
+
+// UserReader reads one user.
+type UserReader interface {
+	// User returns the user with the host's own id; ErrNotFound.
+	User(ctx context.Context, id string) (*User, error)
 }
 
 // UserLister lists users: for sweeps, and for what depends on a connection.
 type UserLister interface {
-	// Users yields the users that match, each once, in the order of their ids. No lock and no transaction is held while the caller
+	// Users yields the users that match, each once, in the order of their ids, byte for byte. No lock and no transaction is held while the caller
 	// works on one, so that a user who changes meanwhile comes as it was or as it is. An error ends the listing.
 	Users(ctx context.Context, f UserFilter) iter.Seq2[*User, error]
 	// CountUsers counts them.

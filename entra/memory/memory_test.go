@@ -261,3 +261,32 @@ func TestUsersUniqueEmails(t *testing.T) {
 	}
 	require.Len(t, slices.Collect(s.All()), 3)
 }
+
+// A listing goes on after an id, also when that user is gone, and one user is read by id.
+func TestUsersListing(t *testing.T) {
+	s := memory.NewUsers()
+	key := provisioning.Key{ConnectionID: "conn", Authority: "a", Subject: "s"}
+	require.NoError(t, s.Load(&provisioning.User{ID: "a"}, &provisioning.User{ID: "b", Keys: []provisioning.Key{key}}, &provisioning.User{ID: "d"}))
+	ids := func(f provisioning.UserFilter) (list []string) {
+		for u, err := range s.Users(t.Context(), f) {
+			require.NoError(t, err)
+			list = append(list, u.ID)
+		}
+		n, err := s.CountUsers(t.Context(), f)
+		require.NoError(t, err)
+		require.Equal(t, n, len(list))
+		return list
+	}
+	require.Equal(t, []string{"a", "b", "d"}, ids(provisioning.UserFilter{}))
+	require.Equal(t, []string{"b", "d"}, ids(provisioning.UserFilter{After: "a"}))
+	require.Equal(t, []string{"d"}, ids(provisioning.UserFilter{After: "c"}))
+	require.Empty(t, ids(provisioning.UserFilter{After: "d"}))
+	require.Equal(t, []string{"b"}, ids(provisioning.UserFilter{ConnectionID: "conn", After: "a"}))
+	require.Empty(t, ids(provisioning.UserFilter{ConnectionID: "conn", After: "b"}))
+
+	u, err := s.User(t.Context(), "b")
+	require.NoError(t, err)
+	require.Equal(t, []provisioning.Key{key}, u.Keys)
+	_, err = s.User(t.Context(), "c")
+	require.ErrorIs(t, err, provisioning.ErrNotFound)
+}

@@ -38,6 +38,7 @@ type term struct {
 
 var (
 	_ provisioning.UserStore   = (*Users)(nil)
+	_ provisioning.UserReader  = (*Users)(nil)
 	_ provisioning.UserLister  = (*Users)(nil)
 	_ provisioning.UserEraser  = (*Users)(nil)
 	_ provisioning.BulkCreator = (*Users)(nil)
@@ -61,6 +62,19 @@ func (s *Users) UserByKey(ctx context.Context, keys ...provisioning.Key) (*provi
 		if id, ok := s.index[t]; ok {
 			return s.byID[id].Clone(), nil
 		}
+	}
+	return nil, provisioning.ErrNotFound
+}
+
+// User implements provisioning.UserReader.
+func (s *Users) User(ctx context.Context, id string) (*provisioning.User, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if u := s.byID[id]; u != nil {
+		return u.Clone(), nil
 	}
 	return nil, provisioning.ErrNotFound
 }
@@ -296,7 +310,10 @@ func (s *Users) CountUsers(ctx context.Context, f provisioning.UserFilter) (int,
 }
 
 func selected(u *provisioning.User, f provisioning.UserFilter) bool {
-	if f.ConnectionID == "" {
+	switch {
+	case f.After != "" && u.ID <= f.After:
+		return false
+	case f.ConnectionID == "":
 		return true
 	}
 	_, holds := u.KeyAt(f.ConnectionID)
