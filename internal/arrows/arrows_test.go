@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"entra/storetest":               {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/outbound", "internal/strictjson"},
 	"entra/entratest":               {"entra/cloud"},
 	"internal/arrows":               {},
+	"internal/testservers":          {},
 }
 
 // TestArrows holds the plan of the house: production code, package by package, may reach only what the table says.
