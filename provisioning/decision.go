@@ -2,7 +2,6 @@ package provisioning
 
 import (
 	"errors"
-	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
 )
@@ -155,12 +154,4 @@ func (r *Refused) Unwrap() error {
 		return ErrEmailTaken
 	}
 	return nil
-}
-
-// Audit is one outcome, for the host's audit log.
-type Audit struct {
-	Time         time.Time // UTC
-	ConnectionID string
-	Key          Key // zero when the token had none
-	Decision     Decision
 }

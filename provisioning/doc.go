@@ -6,7 +6,8 @@
 //
 // What it promises:
 //
-//   - An identity is known by its [Key], never by an address. It never moves to another user by itself.
+//   - An identity is known by its [Key], never by an address. It never moves to another user by itself: only an administrator's act moves
+//     it ([Provisioner.Rebind]), audited.
 //   - An address alone never signs anyone in. It links to an account only on a connection that is trusted with addresses, with
 //     [claims.Evidence] for this very address, and where the account's own address is verified.
 //   - Groups are written as a whole or not at all; what is not known for certain removes nothing.
@@ -14,7 +15,8 @@
 //
 // The map: key.go (what an identity is known by), address.go (how addresses are compared), user.go and store.go (what the host
 // stores, and the contract of its store), policy.go, decision.go, decide.go and record.go (the decision), sync.go (profile, groups and
-// membership), provisioner.go (applying it). Package provisioningtest is the contract suite for a host's own store.
+// membership), provisioner.go (applying it), audit.go (what the host's audit log hears), act.go and assign.go (what administrators do: rebind, unlink, assign),
+// person.go (one person's data exported and erased). Package provisioningtest is the contract suite for a host's own store.
 //
 // The package knows no protocol, no HTTP and no connection; package entra calls it after a token was verified.
 package provisioning

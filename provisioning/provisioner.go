@@ -23,8 +23,8 @@ type Config struct {
 	Users UserStore // required
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// Audit hears of every outcome of Provision, once: after the write, where there is one. It must be safe for concurrent
-	// use; a slow one makes sign-ins slow. A dry run and a failing store are no outcome. nil: nobody listens.
+	// Audit hears of every outcome of Provision and of every act, once: after the write, where there is one. It must be safe for
+	// concurrent use; a slow one makes sign-ins slow. A dry run and a failing store are no outcome. nil: nobody listens.
 	Audit func(context.Context, Audit)
 	// GroupsRefresh is how old User.GroupsAt may grow while the groups stay the same, before it is written again: it
 	// saves a write at nearly every sign-in. Groups that are known count as up to this much older than they are, so a host that
@@ -80,7 +80,7 @@ func (p *Provisioner) Provision(ctx context.Context, pol Policy, id *claims.Iden
 		}
 		var refused *Refused
 		if err == nil || errors.As(err, &refused) {
-			p.audit(ctx, Audit{Time: p.now().UTC(), ConnectionID: pol.ConnectionID, Key: w.key, Decision: d})
+			p.audit(ctx, Audit{Event: d.Action.event(), Time: p.now().UTC(), UserID: d.UserID, ConnectionID: pol.ConnectionID, Key: w.key, Decision: d})
 		}
 		return user, d, err
 	}

@@ -146,7 +146,7 @@ func TestProvisionCreatesThenKnows(t *testing.T) {
 	require.Equal(t, 1, b.spy.reads, "one query for a known person")
 
 	require.Len(t, b.audits, 2)
-	require.Equal(t, provisioning.Audit{Time: now, ConnectionID: conn, Key: annKey(), Decision: d}, b.audits[1])
+	require.Equal(t, provisioning.Audit{Event: provisioning.EventSignedIn, Time: now, UserID: u.ID, ConnectionID: conn, Key: annKey(), Decision: d}, b.audits[1])
 }
 
 func TestProvisionLinks(t *testing.T) {
