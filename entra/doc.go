@@ -9,5 +9,6 @@
 // out and where people return to, signout.go, refresh.go, adminconsent.go and unsolicited.go are the other ways in and out.
 //
 // Connections change through a [Registrar] only: registrar.go, domains.go (whose domain it is), tenant.go (whose people come) and
-// guarded.go (what an organization's administrator may not change). connection.go and check.go say what a connection is.
+// guarded.go (what an organization's administrator may not change). connection.go and check.go say what a connection is; guide.go what its administrator
+// enters at Entra, and diagnose.go whether that is right.
 package entra

@@ -20,15 +20,23 @@ func findCloud(own []cloud.Cloud, name string) (cloud.Cloud, bool) {
 	return cloud.ByName(name)
 }
 
+func (s *Service) cloud(c *Connection) (cloud.Cloud, error) {
+	cl, ok := findCloud(s.cfg.Clouds, c.Cloud)
+	if !ok {
+		return cl, NewError(KindConfiguration, fmt.Errorf("connection %s: unknown cloud %q", c.ID, c.Cloud))
+	}
+	return cl, nil
+}
+
 // target makes a connection ready for its driver.
 func (s *Service) target(ctx context.Context, c *Connection) (Target, Driver, error) {
 	d, ok := s.drivers[c.Strategy]
 	if !ok {
 		return Target{}, nil, NewError(KindConfiguration, fmt.Errorf("connection %s: no protocol for strategy %q", c.ID, c.Strategy))
 	}
-	cl, ok := findCloud(s.cfg.Clouds, c.Cloud)
-	if !ok {
-		return Target{}, nil, NewError(KindConfiguration, fmt.Errorf("connection %s: unknown cloud %q", c.ID, c.Cloud))
+	cl, err := s.cloud(c)
+	if err != nil {
+		return Target{}, nil, err
 	}
 	callback, err := s.CallbackURL(ctx, c)
 	if err != nil {

@@ -47,8 +47,9 @@ func (s *Server) readAdminConsent(r *http.Request, values url.Values) (*authoriz
 	if failed != nil {
 		return nil, failed
 	}
-	clientID, redirectURI := values.Get("client_id"), values.Get("redirect_uri")
+	clientID := values.Get("client_id")
 	owner, app := s.dir().application(clientID)
+	redirectURI, scope := s.consentDefaults(r, values, app)
 	switch {
 	case a.name == common || a.name == consumers:
 		return nil, fail(50059)
@@ -62,18 +63,32 @@ func (s *Server) readAdminConsent(r *http.Request, values url.Values) (*authoriz
 		return nil, fail(700016, clientID, a.name)
 	case !slices.Contains(app.RedirectURIs, redirectURI):
 		return nil, fail(50011, redirectURI, clientID)
-	case values.Get("scope") == "":
+	case scope == "":
 		return nil, fail(900144, "scope")
 	}
 	q := &authorizeRequest{
 		owner: owner, redirectURI: redirectURI, responseMode: "query", state: values.Get("state"), hasState: values.Has("state"),
-		scopes: s.parseScopes(values.Get("scope")),
+		scopes: s.parseScopes(scope),
 		signIn: signInRequest{authority: a, app: app, resume: r.URL.Path + "?" + values.Encode()},
 	}
 	if q.scopes.unknown != "" {
 		return nil, fail(70011, q.scopes.unknown)
 	}
 	return q, nil
+}
+
+// consentDefaults are the redirect URI and the scope. The address without a version is the one for a link: it asks for all that the registration lists, and
+// leads to the first redirect URI.
+// https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent#construct-the-url-for-granting-tenant-wide-admin-consent
+func (s *Server) consentDefaults(r *http.Request, values url.Values, app *Application) (redirectURI, scope string) {
+	redirectURI, scope = values.Get("redirect_uri"), values.Get("scope")
+	if app == nil || strings.HasSuffix(r.URL.Path, "/v2.0/adminconsent") {
+		return redirectURI, scope
+	}
+	if redirectURI == "" && len(app.RedirectURIs) > 0 {
+		redirectURI = app.RedirectURIs[0]
+	}
+	return redirectURI, s.GraphURL + "/.default"
 }
 
 // consentingAdmin finds an admin who has said yes. Like pickAccount it returns nothing when it has shown a page.

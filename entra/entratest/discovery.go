@@ -17,6 +17,7 @@ func (s *Server) oidcRoutes(mux *http.ServeMux) {
 	s.handle(mux, "/{tenant}/oauth2/v2.0/token", EndpointToken, s.serveToken)
 	s.handle(mux, "/{tenant}/oauth2/v2.0/logout", EndpointLogout, s.serveLogout)
 	s.handle(mux, "/{tenant}/v2.0/adminconsent", EndpointAdminConsent, s.serveAdminConsent)
+	s.handle(mux, "/{tenant}/adminconsent", EndpointAdminConsent, s.serveAdminConsent)
 }
 
 // discoveryDocument is what Entra answers, without the endpoints that the server does not have. There is no

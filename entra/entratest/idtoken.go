@@ -147,11 +147,12 @@ func (s *Server) membershipClaims(claims map[string]any, app *Application, acc *
 // https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-fed-group-claims
 func (a *Application) groupsOf(t *Tenant, u *User) []string {
 	var out []string
+	kinds := groupClaimKinds(a.GroupClaims)
 	for _, g := range t.transitiveGroups(u) {
 		switch {
-		case a.GroupClaims == "All", a.GroupClaims == "SecurityGroup" && g.SecurityEnabled:
+		case slices.Contains(kinds, "All"), slices.Contains(kinds, "SecurityGroup") && g.SecurityEnabled:
 			out = append(out, g.ID)
-		case a.GroupClaims == "ApplicationGroup" && containsFold(u.Groups, g.ID) && containsFold(a.Assigned, g.ID):
+		case slices.Contains(kinds, "ApplicationGroup") && containsFold(u.Groups, g.ID) && containsFold(a.Assigned, g.ID):
 			if a.GroupNames {
 				out = append(out, g.Name)
 			} else {
@@ -177,10 +178,16 @@ func (a *Application) rolesOf(u *User) []string {
 
 // directoryRolesOf are the values of the wids claim.
 func (a *Application) directoryRolesOf(u *User) []string {
-	if a.GroupClaims != "DirectoryRole" && a.GroupClaims != "All" {
+	kinds := groupClaimKinds(a.GroupClaims)
+	if !slices.Contains(kinds, "DirectoryRole") && !slices.Contains(kinds, "All") {
 		return nil
 	}
 	return u.DirectoryRoles
+}
+
+// groupClaimKinds takes groupMembershipClaims apart, of which the admin center writes several with commas.
+func groupClaimKinds(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func containsFold(list []string, s string) bool {

@@ -56,7 +56,7 @@ type Application struct {
 	// multi-tenant applications made since June 2023.
 	RemoveUnverifiedEmail bool
 
-	GroupClaims string // groupMembershipClaims: "", "None", "SecurityGroup", "DirectoryRole", "All" or "ApplicationGroup"
+	GroupClaims string // groupMembershipClaims: "", "None", "SecurityGroup", "DirectoryRole", "All" or "ApplicationGroup"; several with commas
 	GroupNames  bool   // emits cloud_displayname in place of object ids; as in Entra, only with "ApplicationGroup"
 
 	GraphPermissions     []string            // application permissions that an admin consented to, such as GroupMember.Read.All
