@@ -11,25 +11,6 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestIdleAuthorities: what nobody has used for a day leaves the cache, so that it grows with the connections in use only.
-func TestIdleAuthorities(t *testing.T) {
-	var m Metadata
-	begun := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	used := func(tenant string, at time.Time) *entry {
-		e := m.entry(authority{tenant: tenant}, at)
-		e.current = &snapshot{fetched: at}
-		return e
-	}
-	used("old", begun)
-	used("fetching", begun).flight = &flight{}
-	used("young", begun.Add(12*time.Hour))
-	m.entry(authority{tenant: "new"}, begun.Add(25*time.Hour))
-	for tenant, stays := range map[string]bool{"old": false, "young": true, "fetching": true, "new": true} {
-		_, found := m.entries[authority{tenant: tenant}]
-		require.Equal(t, stays, found, tenant)
-	}
-}
-
 // TestRefreshedMeanwhile: who found a key missing, and finds that others have refreshed in the meantime without it, still causes the fetch that
 // finds it; and no second one.
 func TestRefreshedMeanwhile(t *testing.T) {

@@ -6,20 +6,14 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
+	"github.com/tenantdoor/tenantdoor/internal/lastgood"
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
 
-// How long metadata lives. Microsoft asks for a check for new keys every 24 hours at least and on an unknown key:
-// https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
 const (
-	refreshAfter = time.Hour       // then the next caller fetches anew
-	goneAfter    = 24 * time.Hour  // then the last known good copy is good no more: a key that was removed must stop working
-	retryAfter   = time.Minute     // of a refresh that failed, while the last known good copy serves
-	renewEvery   = 5 * time.Minute // at most one fetch for unknown keys in this time, whatever the number of callers
 	fetchTimeout = 20 * time.Second
 	maxDocument  = 128 << 10 // bytes of a discovery document; Entra's has 2 KB
 	maxKeySet    = 1 << 20   // bytes of a key set; Entra's has 20 KB
@@ -31,13 +25,16 @@ const (
 //
 // A copy is fetched anew after an hour. When that fails, the last known good copy serves until it is 24 hours old; then verification fails.
 // A token signed with an unknown key causes at most one fetch in five minutes. Nothing in a token says where to fetch from.
+//
+// At most 128 authorities are asked at once, and 32 at one login host; the others wait for their turn, for 30 seconds at most. Where there is no good copy, a
+// failure is the answer to all for a second, and after each further one for twice as long, up to a minute. Of authorities that never answered, a
+// thousand are remembered: whoever can name tenants at will causes neither a flood of requests nor one of memory.
 type Metadata struct {
 	HTTPClient *http.Client     // nil: the client's that asks
 	Now        func() time.Time // nil: the client's that asks
+	Size       int              // authorities kept at most, those that were used last; 0: 10,000. One takes some 10 KB
 
-	mu      sync.Mutex
-	entries map[authority]*entry
-	swept   time.Time
+	cache lastgood.Cache[authority, snapshot]
 }
 
 // means is what a caller lends to a fetch.
@@ -50,162 +47,47 @@ type means struct {
 type snapshot struct {
 	document *document
 	keys     keys
-	fetched  time.Time
-}
-
-// entry is one authority's place in the cache.
-type entry struct {
-	mu      sync.Mutex
-	current *snapshot // nil: nothing was ever fetched
-	flight  *flight   // nil: nobody fetches
-	failed  time.Time // when the last fetch failed
-	renewed time.Time // when an unknown key last caused a fetch
-}
-
-// flight is a fetch under way. Its results are set before done is closed.
-type flight struct {
-	done  chan struct{}
-	found *snapshot
-	err   error
 }
 
 // current returns the authority's metadata, at most an hour old if Entra answers, at most 24 hours if it does not.
 func (m *Metadata) current(ctx context.Context, a authority, by means) (*snapshot, error) {
-	by = m.means(by)
-	e := m.entry(a, by.now())
-
-	e.mu.Lock()
-	now := by.now()
-	age := e.age(now)
-	if within(age, refreshAfter) || within(age, goneAfter) && e.flight == nil && within(now.Sub(e.failed), retryAfter) {
-		defer e.mu.Unlock()
-		return e.current, nil
-	}
-	f := e.fly(ctx, a, by)
-	e.mu.Unlock()
-
-	found, err := f.wait(ctx)
-	if err == nil {
-		return found, nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if within(e.age(by.now()), goneAfter) {
-		return e.current, nil
-	}
-	return nil, err
+	found, err := m.cache.Get(ctx, m.source(a, by))
+	return found, waited(err)
 }
 
 // renew returns newer metadata than seen, in which a key was missing, or seen itself when it is too early to ask again.
 func (m *Metadata) renew(ctx context.Context, a authority, by means, seen *snapshot) (*snapshot, error) {
-	by = m.means(by)
-	e := m.entry(a, by.now())
-
-	e.mu.Lock()
-	if e.current != nil && e.current != seen {
-		defer e.mu.Unlock()
-		return e.current, nil
-	}
-	if e.flight == nil {
-		if within(by.now().Sub(e.renewed), renewEvery) {
-			defer e.mu.Unlock()
-			return seen, nil
-		}
-		e.renewed = by.now()
-	}
-	f := e.fly(ctx, a, by)
-	e.mu.Unlock()
-	return f.wait(ctx)
+	found, err := m.cache.Renew(ctx, m.source(a, by), seen)
+	return found, waited(err)
 }
 
-// within reports whether age lies in [0, limit): a clock that was set back makes a copy old, not eternal.
-func within(age, limit time.Duration) bool { return age >= 0 && age < limit }
-
-// age of the copy; one that does not exist is as old as can be.
-func (e *entry) age(now time.Time) time.Duration {
-	if e.current == nil {
-		return goneAfter
-	}
-	return now.Sub(e.current.fetched)
-}
-
-// fly joins the fetch under way or begins one. The caller holds e.mu.
-func (e *entry) fly(ctx context.Context, a authority, by means) *flight {
-	if e.flight != nil {
-		return e.flight
-	}
-	f := &flight{done: make(chan struct{})}
-	e.flight = f
-	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
-		defer cancel()
-		f.found, f.err = a.fetch(ctx, by)
-
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if e.flight = nil; f.err == nil {
-			e.current = f.found
-		} else {
-			e.failed = by.now()
-		}
-		close(f.done)
-	}()
-	return f
-}
-
-// wait ends with the flight, or with ctx, whose end leaves the flight alone.
-func (f *flight) wait(ctx context.Context) (*snapshot, error) {
-	select {
-	case <-f.done:
-		return f.found, f.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("oauth2: waiting for metadata: %w", ctx.Err())
-	}
-}
-
-func (m *Metadata) means(by means) means {
+func (m *Metadata) source(a authority, by means) lastgood.Source[authority, snapshot] {
 	if m.HTTPClient != nil {
 		by.client = m.HTTPClient
 	}
 	if m.Now != nil {
 		by.now = m.Now
 	}
-	return by
+	return lastgood.Source[authority, snapshot]{
+		Key: a, Host: a.login, Size: m.Size, Now: by.now, Timeout: fetchTimeout,
+		Fetch: func(ctx context.Context) (*snapshot, time.Time, error) {
+			found, err := a.fetch(ctx, by.client)
+			return found, time.Time{}, err
+		},
+	}
 }
 
-// entry returns the authority's place. Once an hour, as a new one comes, those that nobody has used for a day leave.
-func (m *Metadata) entry(a authority, now time.Time) *entry {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if e := m.entries[a]; e != nil {
-		return e
+// waited names the package where the cache has given up, as fetch does where it has.
+func waited(err error) error {
+	if errors.Is(err, lastgood.ErrWaiting) {
+		return fmt.Errorf("oauth2: %w", err)
 	}
-	if m.entries == nil {
-		m.entries = make(map[authority]*entry)
-	}
-	if !within(now.Sub(m.swept), refreshAfter) {
-		m.swept = now
-		for old, e := range m.entries {
-			if e.idle(now) {
-				delete(m.entries, old)
-			}
-		}
-	}
-	e := new(entry)
-	m.entries[a] = e
-	return e
-}
-
-func (e *entry) idle(now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.flight == nil && !within(e.age(now), goneAfter) && !within(now.Sub(e.renewed), renewEvery)
+	return err
 }
 
 // fetch asks for both documents. It is the only place of this package that fetches, and both addresses are the configured host's.
-func (a authority) fetch(ctx context.Context, by means) (*snapshot, error) {
-	fetched := by.now()
-	body, err := fetchJSON(ctx, by.client, a.discovery(), maxDocument)
+func (a authority) fetch(ctx context.Context, client *http.Client) (*snapshot, error) {
+	body, err := fetchJSON(ctx, client, a.discovery(), maxDocument)
 	if err != nil {
 		return nil, fmt.Errorf("oauth2: metadata of %s: %w", a.tenant, err)
 	}
@@ -213,14 +95,14 @@ func (a authority) fetch(ctx context.Context, by means) (*snapshot, error) {
 	if err != nil {
 		return nil, &MetadataError{Tenant: a.tenant, Document: "discovery document", Err: err}
 	}
-	if body, err = fetchJSON(ctx, by.client, d.keys, maxKeySet); err != nil {
+	if body, err = fetchJSON(ctx, client, d.keys, maxKeySet); err != nil {
 		return nil, fmt.Errorf("oauth2: signing keys of %s: %w", a.tenant, err)
 	}
 	k, err := parseKeys(body)
 	if err != nil {
 		return nil, &MetadataError{Tenant: a.tenant, Document: "key set", Err: err}
 	}
-	return &snapshot{document: d, keys: k, fetched: fetched}, nil
+	return &snapshot{document: d, keys: k}, nil
 }
 
 // fetchJSON asks for a document. A refusal that Entra explains, an unknown tenant for instance, is *aadsts.Error.

@@ -132,6 +132,7 @@ func TestDriverWithoutMetadata(t *testing.T) {
 	_, _, err := p.Begin(t.Context(), entra.BeginRequest{Target: p.target, State: "s1"})
 	requireKind(t, err, entra.KindUnavailable)
 	p.net.setDown(false)
+	p.clock.add(time.Second) // as long as a first failure is remembered
 	p.net.put(tenantMetadataURL(idpTenant), idpMetadata("https://sts.windows.net/"+idpTenant+"/", idpLogin+"/wsfed", idpKeys()[0]))
 	_, _, err = p.Begin(t.Context(), entra.BeginRequest{Target: p.target, State: "s1"})
 	requireKind(t, err, entra.KindConfiguration)
