@@ -90,7 +90,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, s Source[K, V]) (*V, error) {
 		defer c.mu.Unlock()
 		return nil, e.err
 	}
-	f, err := c.join(ctx, e, s)
+	f, err := c.join(ctx, e, s, false)
 	if good && (err != nil || f.queued != nil) {
 		defer c.mu.Unlock()
 		return e.doc, nil
@@ -122,14 +122,10 @@ func (c *Cache[K, V]) Renew(ctx context.Context, s Source[K, V], seen *V) (*V, e
 		defer c.mu.Unlock()
 		return seen, nil
 	}
-	first := e.flight == nil
-	f, err := c.join(ctx, e, s)
+	f, err := c.join(ctx, e, s, true)
 	if err != nil {
 		defer c.mu.Unlock()
 		return nil, err
-	}
-	if first {
-		e.renewed = now
 	}
 	f.waiting++
 	c.mu.Unlock()

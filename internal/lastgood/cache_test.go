@@ -49,7 +49,9 @@ func (o *outside) source(host, key string) lastgood.Source[string, int] {
 	return lastgood.Source[string, int]{
 		Key: key, Host: host, Size: o.size, Now: time.Now, Timeout: 20 * time.Second,
 		Fetch: func(ctx context.Context) (*int, time.Time, error) {
+			var never bool
 			o.set(func() {
+				never = host == o.forever
 				if o.fetched == nil {
 					o.fetched, o.atHost = map[string]int{}, map[string]int{}
 				}
@@ -59,11 +61,15 @@ func (o *outside) source(host, key string) lastgood.Source[string, int] {
 				o.most, o.mostAtHost = max(o.most, o.now), max(o.mostAtHost, o.atHost[host])
 			})
 			defer o.set(func() { o.now--; o.atHost[host]-- })
-			if host == o.forever {
+			if never {
 				<-ctx.Done()
 				return nil, time.Time{}, ctx.Err()
 			}
-			time.Sleep(time.Second)
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return nil, time.Time{}, ctx.Err()
+			}
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			if o.down {
@@ -143,12 +149,12 @@ func TestBackOff(t *testing.T) {
 			require.Equal(t, i+1, o.count("k"))
 			time.Sleep(time.Nanosecond)
 		}
-		o.set(func() { o.down = false })
+		o.set(func() { o.down, o.until = false, time.Minute })
 		got, err := o.get(t.Context(), "a", "k")
 		require.NoError(t, err)
 		require.Equal(t, 9, got)
 		o.set(func() { o.down = true })
-		time.Sleep(lastgood.GoneAfter)
+		time.Sleep(time.Minute)
 		for n := range 2 {
 			_, err = o.get(t.Context(), "a", "k")
 			require.ErrorIs(t, err, errDown)
@@ -268,13 +274,48 @@ func TestNamingMakesNothingGrow(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 1, o.count(fmt.Sprint("good ", i)))
 		}
+		require.Zero(t, o.cache.Turns(), "nor does the list of hosts grow")
+	})
+}
 
-		o.set(func() { o.down = false }) // what comes to be there moves to the good ones
-		time.Sleep(time.Minute)
+// TestWhatComesToBeThere is good from then on: no failure of others pushes it out.
+func TestWhatComesToBeThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := outside{down: true}
+		_, err := o.get(t.Context(), "a", "late")
+		require.Error(t, err)
+		time.Sleep(time.Second)
+		o.set(func() { o.down = false })
+		_, err = o.get(t.Context(), "a", "late")
+		require.NoError(t, err)
+		o.set(func() { o.down = true })
 		for i := range 1000 {
-			_, err := o.get(t.Context(), "a", fmt.Sprint("made up ", 2999-i))
-			require.NoError(t, err)
+			_, err = o.get(t.Context(), "a", strconv.Itoa(i))
+			require.Error(t, err)
 		}
-		require.LessOrEqual(t, o.cache.Len(), 10+1000)
+		require.Equal(t, 1001, o.cache.Len())
+		_, err = o.get(t.Context(), "a", "late")
+		require.NoError(t, err)
+		require.Equal(t, 2, o.count("late"))
+	})
+}
+
+// TestWhatIsBeingFetchedStays: others would fetch it a second time.
+func TestWhatIsBeingFetchedStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := outside{size: 1}
+		_, err := o.get(t.Context(), "a", "k")
+		require.NoError(t, err)
+		time.Sleep(lastgood.RefreshAfter)
+		var group sync.WaitGroup
+		get := func(key string) { group.Go(func() { _, _ = o.get(t.Context(), "a", key) }) }
+		get("other")
+		time.Sleep(time.Second / 2)
+		get("k")
+		time.Sleep(time.Second * 3 / 4) // the other one has come
+		get("k")
+		group.Wait()
+		require.Equal(t, 2, o.count("k"))
+		require.Equal(t, 1, o.cache.Len())
 	})
 }

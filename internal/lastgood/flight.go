@@ -64,8 +64,8 @@ func (t *turns) release(host string) {
 	}
 }
 
-// join returns the fetch of e that is under way, or begins one, now or in its turn. The lock is held.
-func (c *Cache[K, V]) join(ctx context.Context, e *entry[K, V], s Source[K, V]) (*flight[V], error) {
+// join returns the fetch of e that is under way, or begins one, now or in its turn; renew says that it is for what the copy lacks. The lock is held.
+func (c *Cache[K, V]) join(ctx context.Context, e *entry[K, V], s Source[K, V], renew bool) (*flight[V], error) {
 	if e.flight != nil {
 		return e.flight, nil
 	}
@@ -77,6 +77,9 @@ func (c *Cache[K, V]) join(ctx context.Context, e *entry[K, V], s Source[K, V]) 
 	e.flight = f
 	ctx = context.WithoutCancel(ctx)
 	begin := func() {
+		if renew {
+			e.renewed = s.Now()
+		}
 		c.turns.take(s.Host)
 		go c.fly(ctx, e, f, s)
 	}

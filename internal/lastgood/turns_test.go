@@ -36,15 +36,20 @@ func TestColdStart(t *testing.T) {
 	}
 }
 
+func (o *outside) running() (n int) {
+	o.set(func() { n = o.now })
+	return n
+}
+
 // saturate has a host that never answers take all the turns that one host may.
 func (o *outside) saturate(t *testing.T, host string, n int) {
 	t.Helper()
-	o.forever = host
+	o.set(func() { o.forever = host })
 	for i := range n {
 		go func() { _, _ = o.get(context.Background(), host, fmt.Sprint(host, " ", i)) }()
 	}
 	synctest.Wait()
-	require.Equal(t, min(n, 32), o.now)
+	require.Equal(t, min(n, 32), o.running())
 }
 
 // TestSlowHostHoldsUpOnlyItsOwn documents.
@@ -57,7 +62,7 @@ func TestSlowHostHoldsUpOnlyItsOwn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, time.Second, time.Since(begun))
 		time.Sleep(2 * time.Minute) // all of them end by themselves
-		require.Zero(t, o.now)
+		require.Zero(t, o.running())
 	})
 }
 
@@ -73,7 +78,7 @@ func TestPatience(t *testing.T) {
 		require.Equal(t, 30*time.Second, time.Since(begun))
 		require.Equal(t, 64, o.cache.Len(), "nothing is known of it")
 		time.Sleep(time.Minute)
-		o.forever = ""
+		o.set(func() { o.forever = "" })
 		_, err = o.get(t.Context(), "slow", "late")
 		require.NoError(t, err)
 	})
@@ -121,7 +126,7 @@ func TestGoodCopyWaitsForNoTurn(t *testing.T) {
 			require.Equal(t, 1, got)
 		}
 		require.Zero(t, time.Since(begun))
-		o.forever = ""
+		o.set(func() { o.forever = "" })
 		time.Sleep(22 * time.Second) // the others' timeout, and its own second
 		got, err := o.get(t.Context(), "slow", "k")
 		require.NoError(t, err)
@@ -153,13 +158,35 @@ func TestWhoLeavesTheQueue(t *testing.T) {
 		})
 		synctest.Wait()
 		cancel()
-		o.forever = ""
+		o.set(func() { o.forever = "" })
 		group.Wait()
 		time.Sleep(time.Minute)
 		require.Zero(t, o.count("left"))
 		require.Equal(t, 1, o.count("shared"))
 		_, err := o.get(t.Context(), "slow", "left")
 		require.NoError(t, err, "its leaving is nobody's failure")
+	})
+}
+
+// TestGivenUpRenewalCountsForNothing: who asks next for what the copy lacks does not wait five minutes for it.
+func TestGivenUpRenewalCountsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o outside
+		s := o.source("slow", "k")
+		seen, err := o.cache.Get(t.Context(), s)
+		require.NoError(t, err)
+		o.saturate(t, "slow", 32)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = o.cache.Renew(ctx, s, seen)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		o.set(func() { o.forever = "" })
+		newer, err := o.cache.Renew(t.Context(), s, seen)
+		require.NoError(t, err)
+		require.Equal(t, 2, *newer)
+		again, err := o.cache.Renew(t.Context(), s, newer)
+		require.NoError(t, err)
+		require.Same(t, newer, again)
 	})
 }
 
