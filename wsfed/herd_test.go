@@ -40,7 +40,7 @@ func (h *herd) count(host string, n int) {
 func (h *herd) RoundTrip(r *http.Request) (*http.Response, error) {
 	h.count(r.URL.Host, 1)
 	defer h.count(r.URL.Host, -1)
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	tenant, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	page, status := idpMetadata(strings.Replace(idpCloud.IssuerV1, "{tenantid}", tenant, 1), idpLogin+"/wsfed", idpKeys()[0]), http.StatusOK
 	switch {
@@ -102,7 +102,7 @@ func TestNamedTenantsCauseNoFlood(t *testing.T) {
 		require.NoError(t, h.signIn(t, tenantNumber(9999)))
 		for range 1000 {
 			require.ErrorIs(t, h.signIn(t, tenantNumber(1)), ErrUnavailable)
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		}
 		require.Less(t, h.asked, 11, "in some two minutes: after 1, 2, 4, 8, 16, 32 and 60 seconds")
 

@@ -102,20 +102,20 @@ func TestCopyLives(t *testing.T) {
 			require.Equal(t, want, got)
 		}
 		get(1)
-		time.Sleep(lastgood.RefreshAfter - 2*time.Second) // a copy is as old as its question
+		<-time.After(lastgood.RefreshAfter - 2*time.Second) // a copy is as old as its question
 		get(1)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		get(2)
 		o.set(func() { o.down = true })
-		time.Sleep(lastgood.RefreshAfter)
+		<-time.After(lastgood.RefreshAfter)
 		for range 3 {
 			get(2)
 		}
 		require.Equal(t, 3, o.count("k"), "a failed refresh is not repeated at once")
-		time.Sleep(lastgood.RetryAfter)
+		<-time.After(lastgood.RetryAfter)
 		get(2)
 		require.Equal(t, 4, o.count("k"))
-		time.Sleep(lastgood.GoneAfter)
+		<-time.After(lastgood.GoneAfter)
 		_, err := o.get(t.Context(), "a", "k")
 		require.ErrorIs(t, err, errDown)
 	})
@@ -127,10 +127,10 @@ func TestDocumentEndsByItsOwnWord(t *testing.T) {
 		_, err := o.get(t.Context(), "a", "k")
 		require.NoError(t, err)
 		o.set(func() { o.down = true })
-		time.Sleep(time.Minute - time.Nanosecond)
+		<-time.After(time.Minute - time.Nanosecond)
 		_, err = o.get(t.Context(), "a", "k")
 		require.NoError(t, err)
-		time.Sleep(time.Nanosecond)
+		<-time.After(time.Nanosecond)
 		_, err = o.get(t.Context(), "a", "k")
 		require.ErrorIs(t, err, errDown)
 	})
@@ -140,26 +140,27 @@ func TestDocumentEndsByItsOwnWord(t *testing.T) {
 func TestBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := outside{down: true}
-		for i, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		for i, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
+			wait := time.Duration(seconds) * time.Second
 			_, err := o.get(t.Context(), "a", "k")
 			require.ErrorIs(t, err, errDown)
-			time.Sleep(wait*time.Second - time.Nanosecond)
+			<-time.After(wait - time.Nanosecond)
 			_, err = o.get(t.Context(), "a", "k")
 			require.ErrorIs(t, err, errDown)
 			require.Equal(t, i+1, o.count("k"))
-			time.Sleep(time.Nanosecond)
+			<-time.After(time.Nanosecond)
 		}
 		o.set(func() { o.down, o.until = false, time.Minute })
 		got, err := o.get(t.Context(), "a", "k")
 		require.NoError(t, err)
 		require.Equal(t, 9, got)
 		o.set(func() { o.down = true })
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		for n := range 2 {
 			_, err = o.get(t.Context(), "a", "k")
 			require.ErrorIs(t, err, errDown)
 			require.Equal(t, 10+n, o.count("k"))
-			time.Sleep(time.Second) // as after a first failure
+			<-time.After(time.Second) // as after a first failure
 		}
 	})
 }
@@ -186,7 +187,7 @@ func TestRenew(t *testing.T) {
 		again, err := o.cache.Renew(t.Context(), s, newer)
 		require.NoError(t, err)
 		require.Same(t, newer, again, "too early")
-		time.Sleep(lastgood.RenewEvery)
+		<-time.After(lastgood.RenewEvery)
 		again, err = o.cache.Renew(t.Context(), s, newer)
 		require.NoError(t, err)
 		require.Equal(t, 3, *again)
@@ -218,11 +219,11 @@ func TestWhatNobodyAsksForIsForgotten(t *testing.T) {
 		o.set(func() { o.down = true })
 		_, err := o.get(t.Context(), "a", "bad")
 		require.Error(t, err)
-		time.Sleep(12 * time.Hour)
+		<-time.After(12 * time.Hour)
 		_, err = o.get(t.Context(), "a", "young")
 		require.NoError(t, err)
 		require.Equal(t, 3, o.cache.Len())
-		time.Sleep(12 * time.Hour)
+		<-time.After(12 * time.Hour)
 		_, err = o.get(t.Context(), "a", "young")
 		require.Error(t, err)
 		require.Equal(t, 1, o.cache.Len())
@@ -284,7 +285,7 @@ func TestWhatComesToBeThere(t *testing.T) {
 		o := outside{down: true}
 		_, err := o.get(t.Context(), "a", "late")
 		require.Error(t, err)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		o.set(func() { o.down = false })
 		_, err = o.get(t.Context(), "a", "late")
 		require.NoError(t, err)
@@ -306,13 +307,13 @@ func TestWhatIsBeingFetchedStays(t *testing.T) {
 		o := outside{size: 1}
 		_, err := o.get(t.Context(), "a", "k")
 		require.NoError(t, err)
-		time.Sleep(lastgood.RefreshAfter)
+		<-time.After(lastgood.RefreshAfter)
 		var group sync.WaitGroup
 		get := func(key string) { group.Go(func() { _, _ = o.get(t.Context(), "a", key) }) }
 		get("other")
-		time.Sleep(time.Second / 2)
+		<-time.After(time.Second / 2)
 		get("k")
-		time.Sleep(time.Second * 3 / 4) // the other one has come
+		<-time.After(time.Second * 3 / 4) // the other one has come
 		get("k")
 		group.Wait()
 		require.Equal(t, 2, o.count("k"))

@@ -61,7 +61,7 @@ func TestSlowHostHoldsUpOnlyItsOwn(t *testing.T) {
 		_, err := o.get(t.Context(), "other", "k")
 		require.NoError(t, err)
 		require.Equal(t, time.Second, time.Since(begun))
-		time.Sleep(2 * time.Minute) // all of them end by themselves
+		<-time.After(2 * time.Minute) // all of them end by themselves
 		require.Zero(t, o.running())
 	})
 }
@@ -77,7 +77,7 @@ func TestPatience(t *testing.T) {
 		require.ErrorIs(t, err, lastgood.ErrWaiting)
 		require.Equal(t, 30*time.Second, time.Since(begun))
 		require.Equal(t, 64, o.cache.Len(), "nothing is known of it")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		o.set(func() { o.forever = "" })
 		_, err = o.get(t.Context(), "slow", "late")
 		require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestQueueIsBounded(t *testing.T) {
 		var o outside
 		_, err := o.get(t.Context(), "slow", "known")
 		require.NoError(t, err)
-		time.Sleep(lastgood.RefreshAfter)
+		<-time.After(lastgood.RefreshAfter)
 		o.saturate(t, "slow", 32+4096)
 		for range 2 {
 			_, err = o.get(t.Context(), "slow", "one too many")
@@ -107,7 +107,7 @@ func TestQueueIsBounded(t *testing.T) {
 		require.ErrorIs(t, err, lastgood.ErrBusy)
 		_, err = o.get(t.Context(), "other", "k")
 		require.NoError(t, err)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 	})
 }
 
@@ -117,7 +117,7 @@ func TestGoodCopyWaitsForNoTurn(t *testing.T) {
 		var o outside
 		_, err := o.get(t.Context(), "slow", "k")
 		require.NoError(t, err)
-		time.Sleep(lastgood.RefreshAfter)
+		<-time.After(lastgood.RefreshAfter)
 		o.saturate(t, "slow", 32)
 		begun := time.Now()
 		for range 3 {
@@ -127,7 +127,7 @@ func TestGoodCopyWaitsForNoTurn(t *testing.T) {
 		}
 		require.Zero(t, time.Since(begun))
 		o.set(func() { o.forever = "" })
-		time.Sleep(22 * time.Second) // the others' timeout, and its own second
+		<-time.After(22 * time.Second) // the others' timeout, and its own second
 		got, err := o.get(t.Context(), "slow", "k")
 		require.NoError(t, err)
 		require.Equal(t, 2, got)
@@ -160,7 +160,7 @@ func TestWhoLeavesTheQueue(t *testing.T) {
 		cancel()
 		o.set(func() { o.forever = "" })
 		group.Wait()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		require.Zero(t, o.count("left"))
 		require.Equal(t, 1, o.count("shared"))
 		_, err := o.get(t.Context(), "slow", "left")
