@@ -12,7 +12,6 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
-	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/hrd"
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
@@ -182,25 +181,7 @@ func (k *checker) client() {
 	case c.Strategy == OAuth2 || !c.ADFS():
 		k.fault("client_id", "is not a GUID", fix)
 	}
-	k.secret("client_secret", c.ClientSecret)
-	k.secret("next_client_secret", c.NextClientSecret)
-	if c.ClientSecret.IsZero() {
-		switch {
-		case c.Strategy == OAuth2:
-			k.warn("client_secret", "is missing", "enter the secret's value, unless the host brings a certificate or a federated credential")
-		case c.Strategy == WSFed && !c.ADFS() && (c.ExtendedProfile || c.UserGroups):
-			k.warn("client_secret", "is missing, so Graph cannot be asked for groups past the token's limit nor for the extended profile", "enter the secret's value, unless the host brings another credential")
-		}
-	}
-}
-
-func (k *checker) secret(field string, s credential.Secret) {
-	if s.LooksLikeID() {
-		k.warn(field, "looks like a secret's id", "copy the secret's Value, which is shown only once, not its Secret ID") // AADSTS7000215
-	}
-	if v := s.Reveal(); strings.TrimSpace(v) != v {
-		k.fault(field, "has white space around it", "paste the value alone")
-	}
+	k.credentials()
 }
 
 // nameClaims can be given to somebody else one day, together with what the account holds.

@@ -50,8 +50,7 @@ type Config struct {
 	// is not known at this sign-in. 0 is 10 seconds.
 	EnrichTimeout time.Duration
 
-	// Credential proves the application for a connection (vault, KMS, managed identity). nil: the connection's secret, or
-	// its next one where Entra refuses the first.
+	// Credential proves the application for a connection (vault, KMS, managed identity). nil: Connection.Credential.
 	Credential func(context.Context, *Connection) (credential.Credential, error)
 	// CallbackBase returns the base of a connection's callback URLs where it has a custom domain (UseCustomDomain). nil or "": BaseURL. A
 	// flow's cookie belongs to one host name, so such a sign-in must begin on the custom domain too.

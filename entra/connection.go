@@ -44,7 +44,13 @@ type Connection struct {
 	ClientID         string            // application (client) id, a GUID
 	ClientSecret     credential.Secret // the secret's value
 	NextClientSecret credential.Secret // second slot, for rotation
-	OwnSigningKeys   bool              // the app registration has signing keys of its own (claims mapping): they are asked for by client id
+	// When the two end, as Entra said when it made them; zero: not known.
+	ClientSecretExpires, NextClientSecretExpires time.Time
+	// ClientCertificate proves the application in a secret's place: a certificate with its private key, in PEM. Of the two slots the first that is valid now is used.
+	ClientCertificate, NextClientCertificate credential.Secret
+	// FederatedTokenFile does too, and takes precedence: the path of a file with a federated credential, as Kubernetes projects it.
+	FederatedTokenFile string
+	OwnSigningKeys     bool // the app registration has signing keys of its own (claims mapping): they are asked for by client id
 
 	Realm                  string // WS-Federation: wtrealm and audience; "" is spn:{client_id}
 	MetadataURL            string // WS-Federation with AD FS: its federation metadata; "": Entra, derived from cloud and tenant

@@ -65,6 +65,9 @@ var (
 		{"is_mail_provider_domain_allowed", func(c *Connection) any { return &c.AllowMailProviders }},
 		{"home_realm_domain_proofs", func(c *Connection) any { return &c.DomainProofs }},
 		{"cloud", func(c *Connection) any { return &c.Cloud }},
+		{"client_secret_expires_at", func(c *Connection) any { return &c.ClientSecretExpires }},
+		{"next_client_secret_expires_at", func(c *Connection) any { return &c.NextClientSecretExpires }},
+		{"federated_token_file", func(c *Connection) any { return &c.FederatedTokenFile }},
 		{"has_own_signing_keys", func(c *Connection) any { return &c.OwnSigningKeys }},
 		{"scopes", func(c *Connection) any { return &c.Scopes }},
 		{"response_mode", func(c *Connection) any { return &c.ResponseMode }},
@@ -81,13 +84,18 @@ var (
 	}
 )
 
-// secrets are the options that MarshalJSON never writes and EncodeConnection seals.
-var secrets = []struct {
+// secretMember ties a secret's name to its field.
+type secretMember struct {
 	name  string
 	field func(*Connection) *credential.Secret
-}{
+}
+
+// secrets are the options that MarshalJSON never writes and EncodeConnection seals.
+var secrets = []secretMember{
 	{"client_secret", func(c *Connection) *credential.Secret { return &c.ClientSecret }},
 	{"next_client_secret", func(c *Connection) *credential.Secret { return &c.NextClientSecret }},
+	{"client_certificate", func(c *Connection) *credential.Secret { return &c.ClientCertificate }},
+	{"next_client_certificate", func(c *Connection) *credential.Secret { return &c.NextClientCertificate }},
 }
 
 // enabledMember is apart from the table: where it is absent, the value follows from another member.
@@ -106,7 +114,9 @@ const enabledMember = "is_enabled"
 //	tenant                          tenant_id, cloud, allowed_tenants, is_any_tenant_allowed
 //	home realm domains              home_realm_domain_proofs, is_mail_provider_domain_allowed
 //	linking                         is_trust_emails_enabled, is_keep_other_identities
-//	OAuth 2.0                       scopes, response_mode, next_client_secret
+//	credentials                     client_secret_expires_at, next_client_secret_expires_at, federated_token_file; read but not written:
+//	                                client_secret, next_client_secret, client_certificate, next_client_certificate
+//	OAuth 2.0                       scopes, response_mode
 //	WS-Federation                   realm, is_provider_initiated_allowed, metadata_signers, is_insecure_sha1,
 //	                                is_missing_confirmation_allowed, is_carriage_return_allowed
 //	WS-Federation with AD FS        metadata_url, issuer, subject_claim, is_insecure_mutable_subject
@@ -185,8 +195,8 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// UnmarshalJSON reads the shape that MarshalJSON writes, and secrets (client_secret, next_client_secret) in clear if there are
-// any; a secret that is absent, null or empty is no secret, which on a change means "as it was" (see Registrar.Save). What the
+// UnmarshalJSON reads the shape that MarshalJSON writes, and secrets in clear if there are any (client_secret, client_certificate and the
+// next of each); a secret that is absent, null or empty is no secret, which on a change means "as it was" (see Registrar.Save). What the
 // connection held before is gone; on error it is unchanged.
 //
 // Without is_enabled the connection is on when it is environment-level, and off when it is an organization's. Members that are
@@ -286,10 +296,12 @@ func (c *Connection) spell(path string, raw json.RawMessage) {
 
 // knownAs returns the known member that a name could be taken for, by a reader that ignores case as encoding/json does.
 func knownAs(path, name string) string {
-	table := options
-	own := []string{"client_secret", "next_client_secret"}
-	if path == "" {
-		table, own = topLevel, []string{"options", enabledMember}
+	table, own := topLevel, []string{"options", enabledMember}
+	if path != "" {
+		table, own = options, nil
+		for _, s := range secrets {
+			own = append(own, s.name)
+		}
 	}
 	for _, m := range table {
 		own = append(own, m.name)

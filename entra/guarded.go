@@ -25,6 +25,7 @@ var guarded = []guardedField{
 	{name: "entra_id_domain", same: by(func(c *Connection) string { return c.EntraDomain }), highRisk: true},
 	{name: "tenant_id", same: by(func(c *Connection) string { return c.TenantID }), highRisk: true},
 	{name: "client_id", same: by(func(c *Connection) string { return c.ClientID }), binds: true, highRisk: true},
+	{name: "federated_token_file", same: by(func(c *Connection) string { return c.FederatedTokenFile }), environment: true, highRisk: true},
 	{name: "metadata_url", same: by(func(c *Connection) string { return c.MetadataURL }), environment: true, binds: true, highRisk: true},
 	{name: "issuer", same: by(func(c *Connection) string { return c.Issuer }), environment: true, binds: true, highRisk: true},
 	{name: "subject_claim", same: by(func(c *Connection) string { return c.SubjectClaim }), environment: true, binds: true, highRisk: true},

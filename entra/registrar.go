@@ -35,7 +35,7 @@ type Change struct {
 	Actor         Actor
 	At            time.Time   // UTC
 	Before, After *Connection // without secrets; nil before a creation, after a deletion
-	SecretChanged bool        // one of the client secrets
+	SecretChanged bool        // one of the client secrets or certificates
 	HighRisk      []string    // what changed of trust, tenant, provider and domains, by the JSON's names
 }
 
@@ -137,12 +137,7 @@ func (r *Registrar) merge(ctx context.Context, by Actor, c *Connection) (before,
 		return nil, nil, ErrConflict
 	}
 	next.DomainProofs = slices.Clone(before.DomainProofs)
-	if next.ClientSecret.IsZero() {
-		next.ClientSecret = before.ClientSecret
-	}
-	if next.NextClientSecret.IsZero() {
-		next.NextClientSecret = before.NextClientSecret
-	}
+	keepSecrets(before, next)
 	return before, next, nil
 }
 
@@ -259,7 +254,7 @@ func (r *Registrar) audit(ctx context.Context, by Actor, before, after *Connecti
 	if a == nil {
 		a = &Connection{}
 	}
-	ch.SecretChanged = !b.ClientSecret.Equal(a.ClientSecret) || !b.NextClientSecret.Equal(a.NextClientSecret)
+	ch.SecretChanged = secretsDiffer(b, a)
 	for _, f := range guarded {
 		if f.highRisk && !f.same(b, a) {
 			ch.HighRisk = append(ch.HighRisk, f.name)
@@ -272,7 +267,9 @@ func (r *Registrar) audit(ctx context.Context, by Actor, before, after *Connecti
 func masked(c *Connection) *Connection {
 	out := c.Clone()
 	if out != nil {
-		out.ClientSecret, out.NextClientSecret = credential.Secret{}, credential.Secret{}
+		for _, s := range secrets {
+			*s.field(out) = credential.Secret{}
+		}
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func (s *Service) target(ctx context.Context, c *Connection) (Target, Driver, er
 	}
 	cred, err := s.credential(ctx, c)
 	if err != nil {
-		return Target{}, nil, NewError(KindUnavailable, fmt.Errorf("connection %s: credential: %w", c.ID, err))
+		return Target{}, nil, credentialError(c, err)
 	}
 	return Target{Connection: c, Cloud: cl, Credential: cred, CallbackURL: callback}, d, nil
 }
@@ -53,10 +53,7 @@ func (s *Service) credential(ctx context.Context, c *Connection) (credential.Cre
 	if s.cfg.Credential != nil {
 		return s.cfg.Credential(ctx, c)
 	}
-	if c.ClientSecret.IsZero() && c.NextClientSecret.IsZero() {
-		return nil, nil // WS-Federation needs none; oauth2 refuses to open
-	}
-	return credential.FromSecrets(c.ClientSecret, c.NextClientSecret), nil
+	return c.Credential()
 }
 
 // CallbackURL is the address to register at Entra (platform Web) for a connection: one per strategy and base URL.

@@ -35,6 +35,8 @@ func full(id string) *entra.Connection {
 	c.Organizations = []string{"org_1", "org_2"}
 	c.EnabledApplications = []string{"app_1", "app_2"}
 	c.ClientSecret, c.NextClientSecret = credential.NewSecret("first ~secret"), credential.NewSecret("second ~secret")
+	c.ClientCertificate, c.NextClientCertificate = credential.NewSecret("first ~certificate"), credential.NewSecret("second ~certificate")
+	c.ClientSecretExpires = time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
 	c.UserGroups, c.TrustEmails, c.SyncProfile, c.CreateMissingUsers, c.ExtendedProfile = true, true, true, true, true
 	c.AlwaysShowButton, c.KeepOtherIdentities, c.UseCustomDomain = true, true, true
 	c.Scopes = []string{"User.Read", "offline_access"}
@@ -111,7 +113,8 @@ func same(t tb, what string, got, want *entra.Connection) {
 	if !bytes.Equal(x, y) {
 		t.Errorf("%s:\n got %s\nwant %s", what, x, y)
 	}
-	if g.ClientSecret.Reveal() != w.ClientSecret.Reveal() || g.NextClientSecret.Reveal() != w.NextClientSecret.Reveal() {
+	if g.ClientSecret.Reveal() != w.ClientSecret.Reveal() || g.NextClientSecret.Reveal() != w.NextClientSecret.Reveal() ||
+		g.ClientCertificate.Reveal() != w.ClientCertificate.Reveal() || g.NextClientCertificate.Reveal() != w.NextClientCertificate.Reveal() {
 		t.Errorf("%s: a secret differs", what)
 	}
 }
