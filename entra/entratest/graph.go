@@ -22,11 +22,14 @@ func (s *Server) GraphHandler() http.Handler {
 		s.graph(mux, "GET "+subject+"/memberOf/microsoft.graph.group", s.serveMemberOf)
 		s.graph(mux, "POST "+subject+"/getMemberObjects", s.serveMemberObjects)
 		s.graph(mux, "POST "+subject+"/getMemberGroups", s.serveMemberGroups)
+		s.graph(mux, "GET "+subject+"/appRoleAssignments", s.serveAssignments)
 		s.graph(mux, "GET "+subject+"/photo", s.servePhoto)
 		s.graph(mux, "GET "+subject+"/photo/$value", s.servePhoto)
 		s.graph(mux, "GET "+subject+"/photos/{size}/$value", s.servePhoto)
 	}
 	s.graph(mux, "POST /v1.0/directoryObjects/getByIds", s.serveByIDs)
+	s.graph(mux, "GET /v1.0/directory/deletedItems/{object}", s.serveDeleted)
+	s.graph(mux, "GET /v1.0/{principal}", s.servePrincipal)
 	s.graph(mux, "GET /oidc/userinfo", s.serveUserInfo)
 	// A batch is not throttled: its requests are, one by one.
 	mux.HandleFunc("POST /v1.0/$batch", func(w http.ResponseWriter, r *http.Request) {

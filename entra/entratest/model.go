@@ -18,6 +18,7 @@ type Tenant struct {
 	OwnKeys      bool
 	Applications []Application
 	Users        []User
+	DeletedUsers []User // can be restored still: Graph finds them among its deleted items, and nobody signs in as one
 	Groups       []Group
 }
 
@@ -105,16 +106,21 @@ func cloneTenants(tenants []Tenant) []Tenant {
 		for j := range t.Applications {
 			t.Applications[j].detach()
 		}
-		t.Users = slices.Clone(t.Users)
-		for j := range t.Users {
-			u := &t.Users[j]
-			u.Groups, u.DirectoryRoles, u.Photo = slices.Clone(u.Groups), slices.Clone(u.DirectoryRoles), slices.Clone(u.Photo)
-			u.Properties = maps.Clone(u.Properties)
-		}
+		t.Users, t.DeletedUsers = cloneUsers(t.Users), cloneUsers(t.DeletedUsers)
 		t.Groups = slices.Clone(t.Groups)
 		for j := range t.Groups {
 			t.Groups[j].MemberOf = slices.Clone(t.Groups[j].MemberOf)
 		}
+	}
+	return out
+}
+
+func cloneUsers(users []User) []User {
+	out := slices.Clone(users)
+	for i := range out {
+		u := &out[i]
+		u.Groups, u.DirectoryRoles, u.Photo = slices.Clone(u.Groups), slices.Clone(u.DirectoryRoles), slices.Clone(u.Photo)
+		u.Properties = maps.Clone(u.Properties)
 	}
 	return out
 }
