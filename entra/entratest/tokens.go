@@ -28,6 +28,9 @@ func (s *Server) issue(app *Application, g *grant, granted scopes, nonce string,
 	if failed != nil {
 		return nil, failed
 	}
+	if !app.admits(acc.user) { // unassigned since the sign-in
+		return nil, fail(50105, app.ClientID, app.Name, acc.username)
+	}
 	faults := s.currentFaults()
 	if faults.ClaimsChallenge != "" && !meets(g.claims.raw, faults.ClaimsChallenge) {
 		failed := fail(50076, s.GraphURL)
