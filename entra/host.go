@@ -52,7 +52,7 @@ type ConnectionLister interface {
 // ConnectionAdmin writes connections; only a Registrar calls it.
 type ConnectionAdmin interface {
 	ConnectionLister
-	// Put stores a copy of c and returns its new version; c itself stays as it is. Version "" creates: an id that exists is
+	// Put stores a copy of c and returns its new version; c itself stays as it is. Times are kept as UTC, to the second at least. Version "" creates: an id that exists is
 	// ErrConflict. Otherwise c.Version must still be the stored one, else, and where there is none, ErrConflict.
 	// A name within the same owner, or a proven domain within the environment, that another connection
 	// holds is *TakenError; then nothing is stored. The check and the write are one step.

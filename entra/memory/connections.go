@@ -104,6 +104,9 @@ func (s *Connections) Put(ctx context.Context, c *entra.Connection) (string, err
 	}
 	next, domains := c.Clone(), c.ProvenDomains()
 	next.Version = rand.Text()
+	for i := range next.DomainProofs {
+		next.DomainProofs[i].At = utc(next.DomainProofs[i].At)
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

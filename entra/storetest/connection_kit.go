@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 )
 
 const tenant = "11111111-1111-4111-8111-111111111111"
@@ -47,7 +48,7 @@ func full(id string) *entra.Connection {
 	return c
 }
 
-func put(t tb, s entra.ConnectionRegistry, c *entra.Connection) string {
+func put(t contract.TB, s entra.ConnectionRegistry, c *entra.Connection) string {
 	t.Helper()
 	version, err := s.Put(t.Context(), c)
 	if err != nil {
@@ -59,7 +60,7 @@ func put(t tb, s entra.ConnectionRegistry, c *entra.Connection) string {
 	return version
 }
 
-func get(t tb, s entra.ConnectionRegistry, id string) *entra.Connection {
+func get(t contract.TB, s entra.ConnectionRegistry, id string) *entra.Connection {
 	t.Helper()
 	c, err := s.Connection(t.Context(), id)
 	if err != nil || c == nil {
@@ -68,17 +69,17 @@ func get(t tb, s entra.ConnectionRegistry, id string) *entra.Connection {
 	return c
 }
 
-func absent(t tb, s entra.ConnectionRegistry, id string) {
+func absent(t contract.TB, s entra.ConnectionRegistry, id string) {
 	t.Helper()
 	c, err := s.Connection(t.Context(), id)
-	is(t, fmt.Sprintf("Connection(%q)", id), err, entra.ErrNotFound)
+	contract.Is(t, fmt.Sprintf("Connection(%q)", id), err, entra.ErrNotFound)
 	if c != nil {
 		t.Errorf("Connection(%q) returned a connection beside the error", id)
 	}
 }
 
 // routes demands that a domain leads to a connection; "" is nowhere.
-func routes(t tb, s entra.ConnectionRegistry, domain, want string) {
+func routes(t contract.TB, s entra.ConnectionRegistry, domain, want string) {
 	t.Helper()
 	id, found, err := s.HomeRealm(t.Context(), domain)
 	if err != nil || found != (want != "") || id != want {
@@ -87,7 +88,7 @@ func routes(t tb, s entra.ConnectionRegistry, domain, want string) {
 }
 
 // taken demands a *TakenError of this shape.
-func taken(t tb, what string, err error, want entra.TakenError) {
+func taken(t contract.TB, what string, err error, want entra.TakenError) {
 	t.Helper()
 	var got *entra.TakenError
 	if !errors.As(err, &got) {
@@ -98,7 +99,7 @@ func taken(t tb, what string, err error, want entra.TakenError) {
 }
 
 // same demands that two connections are equal but for their versions. Secrets are compared and not shown.
-func same(t tb, what string, got, want *entra.Connection) {
+func same(t contract.TB, what string, got, want *entra.Connection) {
 	t.Helper()
 	g, w := got.Clone(), want.Clone()
 	g.Version, w.Version = "", ""

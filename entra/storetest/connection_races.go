@@ -3,26 +3,10 @@ package storetest
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 )
-
-// oneWinner demands that one of a crowd went through, and that the losers' errors are as they should be.
-func oneWinner(t tb, errs []error, lost func(error) bool) {
-	t.Helper()
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-		} else if !lost(err) {
-			t.Errorf("a loser of the race got %v", err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of %d callers went through, want one", won, len(errs))
-	}
-}
 
 func isConflict(err error) bool { return errors.Is(err, entra.ErrConflict) }
 
@@ -31,14 +15,15 @@ func isTaken(err error) bool {
 	return errors.As(err, &taken)
 }
 
-func putTogether(t tb, s entra.ConnectionRegistry, build func(i int) *entra.Connection) []error {
-	errs := slices.Repeat([]error{nil}, crowd)
-	race(func(i int) { _, errs[i] = s.Put(t.Context(), build(i)) })
-	return errs
+func putTogether(t contract.TB, s entra.ConnectionRegistry, build func(i int) *entra.Connection) []error {
+	return contract.Race(func(i int) error {
+		_, err := s.Put(t.Context(), build(i))
+		return err
+	})
 }
 
-func checkConnectionRaceCreate(t tb, s entra.ConnectionRegistry) {
-	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+func checkConnectionRaceCreate(t contract.TB, s entra.ConnectionRegistry) {
+	contract.OneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		c := simple("con_1")
 		c.Name = fmt.Sprint("name ", i)
 		return c
@@ -46,8 +31,8 @@ func checkConnectionRaceCreate(t tb, s entra.ConnectionRegistry) {
 	get(t, s, "con_1")
 }
 
-func checkConnectionRaceName(t tb, s entra.ConnectionRegistry) {
-	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+func checkConnectionRaceName(t contract.TB, s entra.ConnectionRegistry) {
+	contract.OneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		c := simple(fmt.Sprint("con_", i))
 		c.Name = "contoso"
 		return c
@@ -57,8 +42,8 @@ func checkConnectionRaceName(t tb, s entra.ConnectionRegistry) {
 	}
 }
 
-func checkConnectionRaceDomain(t tb, s entra.ConnectionRegistry) {
-	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+func checkConnectionRaceDomain(t contract.TB, s entra.ConnectionRegistry) {
+	contract.OneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		return simple(fmt.Sprint("con_", i), fmt.Sprintf("own%d.example", i), "contoso.example")
 	}), isTaken)
 	got := list(t, s, entra.Filter{})
@@ -68,16 +53,14 @@ func checkConnectionRaceDomain(t tb, s entra.ConnectionRegistry) {
 	routes(t, s, "contoso.example", got[0])
 }
 
-func checkConnectionRaceVersion(t tb, s entra.ConnectionRegistry) {
+func checkConnectionRaceVersion(t contract.TB, s entra.ConnectionRegistry) {
 	version := put(t, s, simple("con_1"))
-	oneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
+	contract.OneWinner(t, putTogether(t, s, func(i int) *entra.Connection {
 		c := simple("con_1")
 		c.Version, c.DisplayName = version, fmt.Sprint("writer ", i)
 		return c
 	}), isConflict)
 
 	version = get(t, s, "con_1").Version
-	errs := slices.Repeat([]error{nil}, crowd)
-	race(func(i int) { errs[i] = s.Delete(t.Context(), "con_1", version) })
-	oneWinner(t, errs, func(err error) bool { return errors.Is(err, entra.ErrNotFound) })
+	contract.OneWinner(t, contract.Race(func(int) error { return s.Delete(t.Context(), "con_1", version) }), func(err error) bool { return errors.Is(err, entra.ErrNotFound) })
 }

@@ -1,33 +1,37 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 )
 
-var connectionChecks = []check[entra.ConnectionRegistry]{
-	{"not found", checkConnectionNotFound},
-	{"round trip", checkConnectionRoundTrip},
-	{"identifiers byte for byte", checkConnectionIDs},
-	{"versions", checkConnectionVersions},
-	{"deleting", checkConnectionDelete},
-	{"names of an owner", checkConnectionNames},
-	{"home realm domains", checkConnectionDomains},
-	{"domains that are not proven", checkConnectionUnproven},
-	{"listing", checkConnectionListing},
-	{"values are the caller's", checkConnectionCopies},
-	{"cancelled context", checkConnectionCancelled},
-	{"race to create", checkConnectionRaceCreate},
-	{"race for a name", checkConnectionRaceName},
-	{"race for a domain", checkConnectionRaceDomain},
-	{"race on a version", checkConnectionRaceVersion},
+var connectionChecks = []contract.Check[entra.ConnectionRegistry]{
+	{Name: "not found", Run: checkConnectionNotFound},
+	{Name: "round trip", Run: checkConnectionRoundTrip},
+	{Name: "identifiers byte for byte", Run: checkConnectionIDs},
+	{Name: "long values", Run: checkConnectionLong},
+	{Name: "times", Run: checkConnectionTimes},
+	{Name: "versions", Run: checkConnectionVersions},
+	{Name: "deleting", Run: checkConnectionDelete},
+	{Name: "names of an owner", Run: checkConnectionNames},
+	{Name: "home realm domains", Run: checkConnectionDomains},
+	{Name: "domains that are not proven", Run: checkConnectionUnproven},
+	{Name: "listing", Run: checkConnectionListing},
+	{Name: "values are the caller's", Run: checkConnectionCopies},
+	{Name: "cancelled context", Run: checkConnectionCancelled},
+	{Name: "race to create", Run: checkConnectionRaceCreate},
+	{Name: "race for a name", Run: checkConnectionRaceName},
+	{Name: "race for a domain", Run: checkConnectionRaceDomain},
+	{Name: "race on a version", Run: checkConnectionRaceVersion},
 }
 
-func checkConnectionNotFound(t tb, s entra.ConnectionRegistry) {
+func checkConnectionNotFound(t contract.TB, s entra.ConnectionRegistry) {
 	put(t, s, simple("con_1", "contoso.example"))
 	absent(t, s, "con_2")
 	absent(t, s, "")
@@ -35,11 +39,11 @@ func checkConnectionNotFound(t tb, s entra.ConnectionRegistry) {
 	routes(t, s, "sub.contoso.example", "")
 	routes(t, s, "example", "")
 	routes(t, s, "", "")
-	is(t, "Delete of an unknown connection", s.Delete(t.Context(), "con_2", ""), entra.ErrNotFound)
+	contract.Is(t, "Delete of an unknown connection", s.Delete(t.Context(), "con_2", ""), entra.ErrNotFound)
 	get(t, s, "con_1")
 }
 
-func checkConnectionRoundTrip(t tb, s entra.ConnectionRegistry) {
+func checkConnectionRoundTrip(t contract.TB, s entra.ConnectionRegistry) {
 	c := full("con_1")
 	version := put(t, s, c)
 	got := get(t, s, "con_1")
@@ -67,15 +71,15 @@ func checkConnectionRoundTrip(t tb, s entra.ConnectionRegistry) {
 	routes(t, s, "contoso.example", "")
 }
 
-func checkConnectionIDs(t tb, s entra.ConnectionRegistry) {
-	for i, id := range alike {
+func checkConnectionIDs(t contract.TB, s entra.ConnectionRegistry) {
+	for i, id := range contract.Alike() {
 		c := simple(id)
 		c.Name = fmt.Sprint("name ", i)
 		if _, err := s.Put(t.Context(), c); err != nil {
 			t.Errorf("Put of connection %q: %v; identifiers are compared byte for byte", id, err)
 		}
 	}
-	for i, id := range alike {
+	for i, id := range contract.Alike() {
 		c, err := s.Connection(t.Context(), id)
 		if err != nil || c == nil || c.ID != id || c.Name != fmt.Sprint("name ", i) {
 			t.Errorf("Connection(%q) is another one, %v", id, err)
@@ -83,11 +87,50 @@ func checkConnectionIDs(t tb, s entra.ConnectionRegistry) {
 	}
 }
 
-func checkConnectionVersions(t tb, s entra.ConnectionRegistry) {
+func checkConnectionLong(t contract.TB, s entra.ConnectionRegistry) {
+	c := full("con_" + strings.Repeat("x", 60))
+	c.Name, c.DisplayName = strings.Repeat("名", 250), strings.Repeat("👩‍🚀", 200)
+	c.ClientSecret = credential.NewSecret(strings.Repeat("~Secret.", 500))
+	for i := range 500 {
+		c.EnabledApplications = append(c.EnabledApplications, fmt.Sprint("application_", i))
+		c.Organizations = append(c.Organizations, fmt.Sprint("organization_", i))
+		domain := fmt.Sprintf("d%d.%s.%s.%s.example", i, strings.Repeat("a", 60), strings.Repeat("b", 60), strings.Repeat("c", 60))
+		c.HomeRealmDomains = append(c.HomeRealmDomains, domain)
+		c.DomainProofs = append(c.DomainProofs, entra.DomainProof{Domain: domain, State: entra.DomainProven, By: "environment", At: c.DomainProofs[0].At})
+	}
+	put(t, s, c)
+	same(t, "a connection with long values", get(t, s, c.ID), c)
+	routes(t, s, c.HomeRealmDomains[len(c.HomeRealmDomains)-1], c.ID)
+	alike := simple("con_1")
+	alike.Name = c.Name[:len(c.Name)-1] + "\x80" // another last letter
+	if alike.Name = strings.ToValidUTF8(alike.Name, "字"); alike.Name == c.Name {
+		t.Fatalf("the names are the same")
+	}
+	put(t, s, alike)
+	if got := list(t, s, entra.Filter{Name: c.Name}); !slices.Equal(got, []string{c.ID}) {
+		t.Errorf("a long name lists %q, want %q: it was cut off", got, c.ID)
+	}
+}
+
+// checkConnectionTimes: times come back as UTC, whatever the zone they were put in.
+func checkConnectionTimes(t contract.TB, s entra.ConnectionRegistry) {
+	for i, zone := range []*time.Location{time.FixedZone("east", 14*3600), time.FixedZone("west", -12*3600), time.UTC} {
+		c := simple(fmt.Sprint("con_", i), fmt.Sprintf("d%d.example", i))
+		at := time.Now().Truncate(time.Second).In(zone)
+		c.DomainProofs[0].At = at
+		put(t, s, c)
+		got := get(t, s, c.ID).DomainProofs
+		if len(got) != 1 || !got[0].At.Equal(at) || got[0].At.Location() != time.UTC {
+			t.Errorf("a proof of %v came back as %+v, want the same time as UTC", at, got)
+		}
+	}
+}
+
+func checkConnectionVersions(t contract.TB, s entra.ConnectionRegistry) {
 	c := simple("con_1", "contoso.example")
 	first := put(t, s, c)
 	_, err := s.Put(t.Context(), simple("con_1"))
-	is(t, "Put without a version of a connection that exists", err, entra.ErrConflict)
+	contract.Is(t, "Put without a version of a connection that exists", err, entra.ErrConflict)
 
 	next := get(t, s, "con_1").Clone()
 	next.DisplayName = "second"
@@ -98,7 +141,7 @@ func checkConnectionVersions(t tb, s entra.ConnectionRegistry) {
 	stale := next.Clone()
 	stale.Version, stale.DisplayName, stale.HomeRealmDomains = first, "stale", nil
 	_, err = s.Put(t.Context(), stale)
-	is(t, "Put with a version of before", err, entra.ErrConflict)
+	contract.Is(t, "Put with a version of before", err, entra.ErrConflict)
 	if got := get(t, s, "con_1"); got.DisplayName != "second" || got.Version != second {
 		t.Errorf("after a conflict the connection is %q, version %q", got.DisplayName, got.Version)
 	}
@@ -107,24 +150,24 @@ func checkConnectionVersions(t tb, s entra.ConnectionRegistry) {
 	unknown := simple("con_2")
 	unknown.Version = second
 	_, err = s.Put(t.Context(), unknown)
-	is(t, "Put with a version of a connection that does not exist", err, entra.ErrConflict)
+	contract.Is(t, "Put with a version of a connection that does not exist", err, entra.ErrConflict)
 	absent(t, s, "con_2")
 }
 
-func checkConnectionDelete(t tb, s entra.ConnectionRegistry) {
+func checkConnectionDelete(t contract.TB, s entra.ConnectionRegistry) {
 	c := simple("con_1", "contoso.example")
 	first := put(t, s, c)
 	next := c.Clone()
 	next.Version = first
 	second := put(t, s, next)
-	is(t, "Delete with a version of before", s.Delete(t.Context(), "con_1", first), entra.ErrConflict)
+	contract.Is(t, "Delete with a version of before", s.Delete(t.Context(), "con_1", first), entra.ErrConflict)
 	get(t, s, "con_1")
 	if err := s.Delete(t.Context(), "con_1", second); err != nil {
 		t.Errorf("Delete: %v", err)
 	}
 	absent(t, s, "con_1")
 	routes(t, s, "contoso.example", "")
-	is(t, "a second Delete", s.Delete(t.Context(), "con_1", second), entra.ErrNotFound)
+	contract.Is(t, "a second Delete", s.Delete(t.Context(), "con_1", second), entra.ErrNotFound)
 
 	other := simple("con_2", "contoso.example")
 	other.Name = c.Name
@@ -141,7 +184,7 @@ func checkConnectionDelete(t tb, s entra.ConnectionRegistry) {
 	absent(t, s, "con_1")
 }
 
-func checkConnectionNames(t tb, s entra.ConnectionRegistry) {
+func checkConnectionNames(t contract.TB, s entra.ConnectionRegistry) {
 	of := func(id, organization, name string) *entra.Connection {
 		c := simple(id)
 		c.OrganizationID, c.Name = organization, name
@@ -165,14 +208,14 @@ func checkConnectionNames(t tb, s entra.ConnectionRegistry) {
 	rename.Name = "fabrikam 2"
 	put(t, s, rename)
 	put(t, s, of("con_6", "", "fabrikam")) // free again
-	for i, name := range alike {
+	for i, name := range contract.Alike() {
 		if _, err := s.Put(t.Context(), of(fmt.Sprint("alike_", i), "org_9", name)); err != nil {
 			t.Errorf("Put with name %q: %v; names are compared byte for byte", name, err)
 		}
 	}
 }
 
-func checkConnectionDomains(t tb, s entra.ConnectionRegistry) {
+func checkConnectionDomains(t contract.TB, s entra.ConnectionRegistry) {
 	c := simple("con_1", "contoso.example", "xn--bcher-kva.example")
 	c.HomeRealmDomains = []string{"@Contoso.Example", "Bücher.example"} // the admin's spelling
 	version := put(t, s, c)
@@ -204,7 +247,7 @@ func checkConnectionDomains(t tb, s entra.ConnectionRegistry) {
 }
 
 // checkConnectionUnproven: a domain that is pending or lapsed routes nowhere and stands in nobody's way.
-func checkConnectionUnproven(t tb, s entra.ConnectionRegistry) {
+func checkConnectionUnproven(t contract.TB, s entra.ConnectionRegistry) {
 	squatter := simple("con_1", "contoso.example", "fabrikam.example", "own.example")
 	squatter.DomainProofs[0].State, squatter.DomainProofs[1].State = entra.DomainPending, entra.DomainLapsed
 	squatter.HomeRealmDomains = append(squatter.HomeRealmDomains, "unheard.example") // without any proof
@@ -225,7 +268,7 @@ func checkConnectionUnproven(t tb, s entra.ConnectionRegistry) {
 	routes(t, s, "fabrikam.example", "con_2")
 }
 
-func checkConnectionListing(t tb, s entra.ConnectionRegistry) {
+func checkConnectionListing(t contract.TB, s entra.ConnectionRegistry) {
 	if got := list(t, s, entra.Filter{}); len(got) != 0 {
 		t.Errorf("an empty store lists %q", got)
 	}
@@ -282,7 +325,7 @@ func checkConnectionListing(t tb, s entra.ConnectionRegistry) {
 	put(t, s, simple("con_7"))
 }
 
-func list(t tb, s entra.ConnectionRegistry, f entra.Filter) []string {
+func list(t contract.TB, s entra.ConnectionRegistry, f entra.Filter) []string {
 	t.Helper()
 	var ids []string
 	for c, err := range s.Connections(t.Context(), f) {
@@ -295,7 +338,7 @@ func list(t tb, s entra.ConnectionRegistry, f entra.Filter) []string {
 }
 
 // checkConnectionCopies: what was put is the caller's again, and Put does not write to it.
-func checkConnectionCopies(t tb, s entra.ConnectionRegistry) {
+func checkConnectionCopies(t contract.TB, s entra.ConnectionRegistry) {
 	c := full("con_1")
 	put(t, s, c)
 	if c.Version != "" {
@@ -310,9 +353,9 @@ func checkConnectionCopies(t tb, s entra.ConnectionRegistry) {
 	routes(t, s, "contoso.example", "con_1")
 }
 
-func checkConnectionCancelled(t tb, s entra.ConnectionRegistry) {
+func checkConnectionCancelled(t contract.TB, s entra.ConnectionRegistry) {
 	put(t, s, simple("con_1", "contoso.example"))
-	ctx := cancelled(t)
+	ctx := contract.Cancelled(t)
 	_, known := s.Connection(ctx, "con_1")
 	_, unknown := s.Connection(ctx, "con_2")
 	_, _, domain := s.HomeRealm(ctx, "contoso.example")
@@ -327,12 +370,7 @@ func checkConnectionCancelled(t tb, s entra.ConnectionRegistry) {
 		"Connection": known, "Connection of nobody": unknown, "HomeRealm": domain, "HomeRealm of nobody": nowhere,
 		"Put": put, "Delete": del, "Connections": listing,
 	} {
-		if err == nil {
-			t.Errorf("%s with a cancelled context succeeded", what)
-		}
-		if errors.Is(err, entra.ErrNotFound) || errors.Is(err, entra.ErrConflict) {
-			t.Errorf("%s with a cancelled context says %q", what, err)
-		}
+		contract.Refused(t, what, err, entra.ErrNotFound, entra.ErrConflict)
 	}
 	get(t, s, "con_1")
 	absent(t, s, "con_2")

@@ -29,3 +29,14 @@ func ExampleReplay() {
 	}
 	// Output:
 }
+
+// The stores of two environments over one database: two prefixes, two schemas, or a column that tells them apart.
+func ExampleEnvironments() {
+	stores := func() storetest.Stores {
+		return storetest.Stores{Connections: memory.NewConnections(), Flows: memory.NewFlows(), Replay: memory.NewReplay()}
+	}
+	_ = func(t *testing.T) { // func TestEnvironments(t *testing.T) {
+		storetest.Environments(t, func(t *testing.T) (one, other storetest.Stores) { return stores(), stores() })
+	}
+	// Output:
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 )
 
 var errOwn = errors.New("a store's own error")
@@ -77,28 +78,33 @@ func (s *sloppy) id(id string) string {
 	return id
 }
 
-func (s *sloppy) over(until time.Time) bool {
-	if s.is("times lose their zone") {
-		until = time.Date(until.Year(), until.Month(), until.Day(), until.Hour(), until.Minute(), until.Second(), 0, time.UTC)
+func (s *sloppy) over(until time.Time) bool { return time.Now().After(s.at(until)) }
+
+func (s *sloppy) at(t time.Time) time.Time {
+	switch s.fault {
+	case "times lose their zone":
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	case "times in local time":
+		return t.In(time.FixedZone("here", 3600))
 	}
-	return time.Now().After(until)
+	return t.UTC()
 }
 
-var flowFaults = []fault{
-	{"taken again and again", []string{"taken once", "race to take"}},
-	{"taking one takes all", []string{"taken once", "identifiers byte for byte"}},
-	{"not found is nil, nil", []string{"not found", "taken once", "expiry"}},
-	{"not found is an error of its own", []string{"not found"}},
-	{"nothing expires", []string{"expiry"}},
-	{"times lose their zone", []string{"expiry"}},
-	{"identifiers in any case", []string{"identifiers byte for byte"}},
-	{"identifiers are trimmed", []string{"identifiers byte for byte"}},
-	{"bytes are text", []string{"bytes come back whole"}},
-	{"4096 bytes", []string{"bytes come back whole"}},
-	{"values are shared", []string{"values are the caller's"}},
-	{"contexts are ignored", []string{"cancelled context"}},
-	{"cancelled is not found", []string{"cancelled context"}},
-	{"looks, then writes", []string{"race to take"}},
+var flowFaults = contract.Faults{
+	"taken again and again":            {"taken once", "race to take"},
+	"taking one takes all":             {"taken once", "identifiers byte for byte"},
+	"not found is nil, nil":            {"not found", "taken once", "expiry"},
+	"not found is an error of its own": {"not found"},
+	"nothing expires":                  {"expiry"},
+	"times lose their zone":            {"expiry"},
+	"identifiers in any case":          {"identifiers byte for byte"},
+	"identifiers are trimmed":          {"identifiers byte for byte"},
+	"bytes are text":                   {"bytes come back whole"},
+	"4096 bytes":                       {"bytes come back whole"},
+	"values are shared":                {"values are the caller's"},
+	"contexts are ignored":             {"cancelled context"},
+	"cancelled is not found":           {"cancelled context"},
+	"looks, then writes":               {"race to take"},
 }
 
 type stored struct {
@@ -156,19 +162,19 @@ func (s *sloppyFlows) Take(ctx context.Context, id string) ([]byte, error) {
 	return f.value, nil
 }
 
-var replayFaults = []fault{
-	{"always first", []string{"remembered once", "race to be first"}},
-	{"never first", []string{"remembered once"}},
-	{"every other time", []string{"remembered once"}},
-	{"identifiers are cut", []string{"ids are kept apart"}},
-	{"remembers the last one", []string{"ids are kept apart"}},
-	{"times lose their zone", []string{"remembered once"}},
-	{"a sweep takes all", []string{"expiry"}},
-	{"the last time counts", []string{"kept at least until"}},
-	{"an hour at most", []string{"kept at least until"}},
-	{"contexts are ignored", []string{"cancelled context"}},
-	{"known is answered before the context", []string{"cancelled context"}},
-	{"looks, then writes", []string{"race to be first"}},
+var replayFaults = contract.Faults{
+	"always first":                         {"remembered once", "race to be first"},
+	"never first":                          {"remembered once"},
+	"every other time":                     {"remembered once"},
+	"identifiers are cut":                  {"ids are kept apart"},
+	"remembers the last one":               {"ids are kept apart"},
+	"times lose their zone":                {"remembered once"},
+	"a sweep takes all":                    {"expiry"},
+	"the last time counts":                 {"kept at least until"},
+	"an hour at most":                      {"kept at least until"},
+	"contexts are ignored":                 {"cancelled context"},
+	"known is answered before the context": {"cancelled context"},
+	"looks, then writes":                   {"race to be first"},
 }
 
 type sloppyReplay struct {
@@ -210,49 +216,54 @@ func (s *sloppyReplay) Remember(ctx context.Context, id string, until time.Time)
 	return !known, nil
 }
 
-var connectionFaults = []fault{
-	{"not found is nil, nil", []string{"not found"}},
-	{"not found is an error of its own", []string{"not found"}},
-	{"deleting nothing succeeds", []string{"not found", "deleting", "race on a version"}},
-	{"domains by suffix", []string{"not found"}},
-	{"forgets what it does not know", []string{"round trip"}},
-	{"forgets secrets", []string{"round trip"}},
-	{"secrets stay", []string{"round trip"}},
-	{"reads the wrong version", []string{"round trip"}},
-	{"identifiers in any case", []string{"identifiers byte for byte"}},
-	{"identifiers are trimmed", []string{"identifiers byte for byte"}},
-	{"creating replaces", []string{"versions", "race to create"}},
-	{"versions are not compared", []string{"versions", "race on a version"}},
-	{"versions are counted for each", []string{"deleting"}},
-	{"versions stay", []string{"versions"}},
-	{"a version creates", []string{"versions"}},
-	{"deletes any version", []string{"deleting"}},
-	{"deleted domains stay", []string{"deleting"}},
-	{"names are not unique", []string{"names of an owner", "race for a name"}},
-	{"names are unique everywhere", []string{"names of an owner"}},
-	{"names in any case", []string{"names of an owner", "listing"}},
-	{"a taken name is a conflict", []string{"names of an owner", "race for a name"}},
-	{"a taken name names the newcomer", []string{"names of an owner"}},
-	{"a taken name is half written", []string{"names of an owner"}},
-	{"domains are not unique", []string{"home realm domains", "race for a domain"}},
-	{"domains are unique for each owner", []string{"home realm domains"}},
-	{"domains as spelled", []string{"home realm domains"}},
-	{"a taken domain is half written", []string{"home realm domains"}},
-	{"all domains route", []string{"domains that are not proven"}},
-	{"unproven domains block", []string{"domains that are not proven"}},
-	{"lists in any order", []string{"listing"}},
-	{"lists those that are on", []string{"listing"}},
-	{"lists by part of a name", []string{"listing"}},
-	{"lists by any of the filter", []string{"listing"}},
-	{"lists an organization's for an application", []string{"listing"}},
-	{"lists what an organization's connection shares", []string{"listing"}},
-	{"locks while listing", []string{"listing"}},
-	{"values are shared", []string{"values are the caller's"}},
-	{"Put writes to its argument", []string{"values are the caller's"}},
-	{"contexts are ignored", []string{"cancelled context"}},
-	{"a cancelled listing is empty", []string{"cancelled context"}},
-	{"cancelled is not found", []string{"cancelled context"}},
-	{"looks, then writes", []string{"race to create", "race for a name", "race for a domain", "race on a version"}},
+var connectionFaults = contract.Faults{
+	"not found is nil, nil":                          {"not found"},
+	"not found is an error of its own":               {"not found"},
+	"deleting nothing succeeds":                      {"not found", "deleting", "race on a version"},
+	"domains by suffix":                              {"not found"},
+	"forgets what it does not know":                  {"round trip"},
+	"forgets secrets":                                {"round trip"},
+	"secrets stay":                                   {"round trip"},
+	"reads the wrong version":                        {"round trip"},
+	"identifiers in any case":                        {"identifiers byte for byte"},
+	"identifiers are trimmed":                        {"identifiers byte for byte"},
+	"creating replaces":                              {"versions", "race to create"},
+	"names of 255 bytes":                             {"long values"},
+	"secrets of 255 bytes":                           {"long values"},
+	"100 domains":                                    {"long values"},
+	"times in local time":                            {"times"},
+	"times lose their zone":                          {"times"},
+	"versions are not compared":                      {"versions", "race on a version"},
+	"versions are counted for each":                  {"deleting"},
+	"versions stay":                                  {"versions"},
+	"a version creates":                              {"versions"},
+	"deletes any version":                            {"deleting"},
+	"deleted domains stay":                           {"deleting"},
+	"names are not unique":                           {"names of an owner", "race for a name"},
+	"names are unique everywhere":                    {"names of an owner"},
+	"names in any case":                              {"names of an owner", "listing"},
+	"a taken name is a conflict":                     {"names of an owner", "race for a name"},
+	"a taken name names the newcomer":                {"names of an owner"},
+	"a taken name is half written":                   {"names of an owner"},
+	"domains are not unique":                         {"home realm domains", "race for a domain"},
+	"domains are unique for each owner":              {"home realm domains"},
+	"domains as spelled":                             {"home realm domains"},
+	"a taken domain is half written":                 {"home realm domains"},
+	"all domains route":                              {"domains that are not proven"},
+	"unproven domains block":                         {"domains that are not proven"},
+	"lists in any order":                             {"listing"},
+	"lists those that are on":                        {"listing"},
+	"lists by part of a name":                        {"listing"},
+	"lists by any of the filter":                     {"listing"},
+	"lists an organization's for an application":     {"listing"},
+	"lists what an organization's connection shares": {"listing"},
+	"locks while listing":                            {"listing"},
+	"values are shared":                              {"values are the caller's"},
+	"Put writes to its argument":                     {"values are the caller's"},
+	"contexts are ignored":                           {"cancelled context"},
+	"a cancelled listing is empty":                   {"cancelled context"},
+	"cancelled is not found":                         {"cancelled context"},
+	"looks, then writes":                             {"race to create", "race for a name", "race for a domain", "race on a version"},
 }
 
 type sloppyConnections struct {
@@ -297,9 +308,18 @@ func (s *sloppyConnections) Connection(ctx context.Context, id string) (*entra.C
 
 func (s *sloppyConnections) out(c *entra.Connection) *entra.Connection {
 	c = c.Clone()
+	for i := range c.DomainProofs {
+		c.DomainProofs[i].At = s.at(c.DomainProofs[i].At)
+	}
 	switch s.fault {
 	case "forgets what it does not know":
 		c.Unknown = nil
+	case "names of 255 bytes":
+		c.Name = c.Name[:min(255, len(c.Name))]
+	case "secrets of 255 bytes":
+		c.ClientSecret = credential.NewSecret(c.ClientSecret.Reveal()[:min(255, len(c.ClientSecret.Reveal()))])
+	case "100 domains":
+		c.HomeRealmDomains = c.HomeRealmDomains[:min(100, len(c.HomeRealmDomains))]
 	case "forgets secrets":
 		c.NextClientSecret = credential.Secret{}
 	case "reads the wrong version":

@@ -25,14 +25,15 @@ var allowed = map[string][]string{
 	"entra/credential":              {"entra/cloud", "entra/aadsts", "internal/outbound", "internal/strictjson"},
 	"entra/graph":                   {"claims", "entra/cloud", "entra/aadsts", "internal/outbound", "internal/strictjson"},
 	"provisioning":                  {"claims", "hrd", "internal/strictjson"},
-	"provisioning/provisioningtest": {"claims", "hrd", "provisioning", "internal/strictjson"},
+	"provisioning/provisioningtest": {"claims", "hrd", "provisioning", "internal/contract", "internal/strictjson"},
 	"entra":                         {"claims", "hrd", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/outbound", "internal/strictjson"},
 	"oauth2":                        {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/lastgood", "internal/outbound", "internal/strictjson"},
 	"wsfed":                         {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/lastgood", "internal/outbound", "internal/strictjson"},
 	"entra/memory":                  {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/outbound", "internal/strictjson"},
-	"entra/storetest":               {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/outbound", "internal/strictjson"},
+	"entra/storetest":               {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/contract", "internal/outbound", "internal/strictjson"},
 	"entra/entratest":               {"entra/cloud"},
 	"internal/arrows":               {},
+	"internal/contract":             {},
 	"internal/testservers":          {},
 }
 

@@ -1,22 +1,22 @@
 package provisioningtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
-func checkUniqueKeys(t tb, s provisioning.UserStore) {
+func checkUniqueKeys(t contract.TB, s provisioning.UserStore) {
 	one, two := person(t, s, 1), person(t, s, 2)
 	c := whole(3)
 	c.AddKeys = append([]provisioning.Key{{ConnectionID: "con_z", Authority: tenant, Subject: guid(3)}}, key(1))
 	_, err := s.Create(t.Context(), c)
-	is(t, "Create with another user's key", err, provisioning.ErrConflict)
+	contract.Is(t, "Create with another user's key", err, provisioning.ErrConflict)
 	nobody(t, s, c.AddKeys[0])
 	found(t, s, mail(3))
 
@@ -24,7 +24,7 @@ func checkUniqueKeys(t tb, s provisioning.UserStore) {
 		AddKeys: []provisioning.Key{{ConnectionID: "con_z", Authority: tenant, Subject: guid(3)}, key(1)}, DropKeys: []provisioning.Key{key(2)},
 		Profile: profile(3), Pending: c.Pending, Groups: c.Groups, GroupsAt: c.GroupsAt, Join: c.Join,
 	})
-	is(t, "Update with another user's key", err, provisioning.ErrConflict)
+	contract.Is(t, "Update with another user's key", err, provisioning.ErrConflict)
 	same(t, "a user after a conflict", find(t, s, key(2)), two)
 	same(t, "the holder after a conflict", find(t, s, key(1)), one)
 	found(t, s, mail(3))
@@ -32,13 +32,13 @@ func checkUniqueKeys(t tb, s provisioning.UserStore) {
 	imported := provisioning.ImportKey("csv", "1")
 	update(t, s, one.ID, provisioning.Change{AddKeys: []provisioning.Key{imported}})
 	_, err = s.Update(t.Context(), two.ID, provisioning.Change{AddKeys: []provisioning.Key{imported}})
-	is(t, "Update with another user's import key", err, provisioning.ErrConflict)
+	contract.Is(t, "Update with another user's import key", err, provisioning.ErrConflict)
 }
 
-func checkOneKeyPerConnection(t tb, s provisioning.UserStore) {
+func checkOneKeyPerConnection(t contract.TB, s provisioning.UserStore) {
 	u := person(t, s, 1)
 	_, err := s.Update(t.Context(), u.ID, provisioning.Change{AddKeys: []provisioning.Key{key(2)}})
-	is(t, "Update with a second key of a connection", err, provisioning.ErrConflict)
+	contract.Is(t, "Update with a second key of a connection", err, provisioning.ErrConflict)
 	nobody(t, s, key(2))
 	if _, err = s.Create(t.Context(), provisioning.Change{AddKeys: []provisioning.Key{key(3), key(4)}, Profile: profile(3)}); err == nil {
 		t.Errorf("Create with two keys of one connection went through")
@@ -53,7 +53,7 @@ func checkOneKeyPerConnection(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkDropKeys(t tb, s provisioning.UserStore) {
+func checkDropKeys(t contract.TB, s provisioning.UserStore) {
 	one, two := person(t, s, 1), person(t, s, 2)
 	moved := update(t, s, one.ID, provisioning.Change{DropKeys: []provisioning.Key{key(1)}, AddKeys: []provisioning.Key{key(3)}})
 	if len(moved.Keys) != 1 || moved.Keys[0] != key(3) {
@@ -72,7 +72,7 @@ func checkDropKeys(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkUniquePending(t tb, s provisioning.UserStore) {
+func checkUniquePending(t contract.TB, s provisioning.UserStore) {
 	expired := waiting("Wait@Contoso.Example", guid(1))
 	expired.Expires = soon().Add(-48 * time.Hour)
 	one := create(t, s, provisioning.Change{Pending: &[]provisioning.Pending{expired}, Profile: profile(1)})
@@ -82,10 +82,10 @@ func checkUniquePending(t tb, s provisioning.UserStore) {
 		"object id": waiting("other@contoso.example", guid(1)),
 	} {
 		_, err := s.Create(t.Context(), provisioning.Change{Pending: &[]provisioning.Pending{p}, Profile: profile(3)})
-		is(t, "Create with a pending "+what+" that is taken", err, provisioning.ErrConflict)
+		contract.Is(t, "Create with a pending "+what+" that is taken", err, provisioning.ErrConflict)
 		found(t, s, mail(3))
 		_, err = s.Update(t.Context(), two.ID, provisioning.Change{Pending: &[]provisioning.Pending{p}, Join: []string{"org"}})
-		is(t, "Update with a pending "+what+" that is taken", err, provisioning.ErrConflict)
+		contract.Is(t, "Update with a pending "+what+" that is taken", err, provisioning.ErrConflict)
 		same(t, "a user after a conflict", find(t, s, key(2)), two)
 	}
 	elsewhere := waiting("wait@contoso.example", guid(1))
@@ -102,7 +102,7 @@ func checkUniquePending(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkInvalid(t tb, s provisioning.UserStore) {
+func checkInvalid(t contract.TB, s provisioning.UserStore) {
 	u := person(t, s, 1)
 	forever := waiting("a@contoso.example", "")
 	forever.Expires = time.Time{}
@@ -126,13 +126,8 @@ func checkInvalid(t tb, s provisioning.UserStore) {
 	found(t, s, mail(2))
 }
 
-// alike are subjects that some collation, trimming or normalization merges.
-var alike = []string{
-	"value", "Value", "VALUE", "value ", " value", "value\t", "välue", "va\u0308lue", "ᵛalue", "ｖalue", "value\u200b",
-	"straße", "strasse", "k", "\u212a", "İ", "i", "ı", "I", "1", "01", "1.0", "1e0", "null", "NULL", `val\ue`, `val\\ue`, "val'ue", "val%ue", "val_ue", "val\"ue", "😀", "😁",
-}
-
-func checkIdentifiers(t tb, s provisioning.UserStore) {
+func checkIdentifiers(t contract.TB, s provisioning.UserStore) {
+	alike := contract.Alike()
 	subject := func(i int) provisioning.Key {
 		return provisioning.Key{ConnectionID: connA, Authority: "https://adfs.example/trust", Subject: alike[i]}
 	}
@@ -166,7 +161,7 @@ func checkIdentifiers(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkLong(t tb, s provisioning.UserStore) {
+func checkLong(t contract.TB, s provisioning.UserStore) {
 	long := func(unit string, n int) string { return strings.Repeat(unit, n) }
 	keys := []provisioning.Key{
 		{ConnectionID: long("c", 200), Authority: "https://" + long("i", 1016), Subject: long("s", 1023) + "1"},
@@ -175,6 +170,10 @@ func checkLong(t tb, s provisioning.UserStore) {
 	groups := make([]claims.Group, 1000)
 	for i := range groups {
 		groups[i] = claims.Group{ID: guid(i), Name: fmt.Sprintf("Gruppe %d – %s", i, long("ü", 200))}
+	}
+	roles := make([]string, 100)
+	for i := range roles {
+		roles[i] = fmt.Sprint(i, long("ролі", 60))
 	}
 	extended := map[string]any{}
 	for i := range 100 {
@@ -185,7 +184,7 @@ func checkLong(t tb, s provisioning.UserStore) {
 		p := &provisioning.Profile{
 			Email: fmt.Sprint(i) + address[1:], GivenName: long("漢", 200), FamilyName: long("👩", 200), Picture: "https://p.example/" + long("p", 1900), Extended: extended,
 		}
-		c := provisioning.Change{AddKeys: []provisioning.Key{k}, Profile: p, Groups: &groups, GroupsAt: soon(), Pending: &[]provisioning.Pending{{ConnectionID: k.ConnectionID, ConnectionName: long("n", 200), Address: fmt.Sprint(i) + "u" + address[2:], Expires: soon()}}}
+		c := provisioning.Change{AddKeys: []provisioning.Key{k}, Profile: p, Groups: &groups, GroupsAt: soon(), Roles: &roles, Pending: &[]provisioning.Pending{{ConnectionID: k.ConnectionID, ConnectionName: long("n", 200), Address: fmt.Sprint(i) + "u" + address[2:], Expires: soon()}}}
 		u := create(t, s, c)
 		got := find(t, s, k)
 		if got.ID != u.ID {
@@ -196,7 +195,7 @@ func checkLong(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkTimes(t tb, s provisioning.UserStore) {
+func checkTimes(t contract.TB, s provisioning.UserStore) {
 	for i, zone := range []*time.Location{time.FixedZone("east", 14*3600), time.FixedZone("west", -12*3600), time.UTC} {
 		at, expires := soon().Add(-time.Hour).In(zone), soon().In(zone)
 		p := waiting(fmt.Sprintf("zone%d@contoso.example", i), "")
@@ -221,7 +220,7 @@ func checkTimes(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkLeavesAlone(t tb, s provisioning.UserStore) {
+func checkLeavesAlone(t contract.TB, s provisioning.UserStore) {
 	c := whole(1)
 	u := create(t, s, c)
 	want := asUser(u, c)
@@ -235,17 +234,21 @@ func checkLeavesAlone(t tb, s provisioning.UserStore) {
 	got := update(t, s, u.ID, provisioning.Change{Groups: c.Groups, GroupsAt: c.GroupsAt})
 	want.Groups, want.GroupsAt, want.Version = *c.Groups, c.GroupsAt, got.Version
 	same(t, "a user after a change of groups only", find(t, s, key(1)), want)
+	c.Roles = &[]string{"guest"}
+	got = update(t, s, u.ID, provisioning.Change{Roles: c.Roles})
+	want.Roles, want.Version = *c.Roles, got.Version
+	same(t, "a user after a change of roles only", find(t, s, key(1)), want)
 	got = update(t, s, u.ID, provisioning.Change{GroupsAt: soon().Add(time.Minute)}) // means nothing without Groups
 	want.Version = got.Version
 	same(t, "a user after a time without groups", find(t, s, key(1)), want)
 }
 
-func checkReplaces(t tb, s provisioning.UserStore) {
+func checkReplaces(t contract.TB, s provisioning.UserStore) {
 	c := whole(1)
 	u := create(t, s, c)
 	at := soon()
 	got := update(t, s, u.ID, provisioning.Change{
-		Pending: &[]provisioning.Pending{}, Groups: &[]claims.Group{}, GroupsAt: at,
+		Pending: &[]provisioning.Pending{}, Groups: &[]claims.Group{}, GroupsAt: at, Roles: &[]string{},
 		Profile: &provisioning.Profile{Email: "only@contoso.example"},
 	})
 	want := &provisioning.User{
@@ -257,7 +260,7 @@ func checkReplaces(t tb, s provisioning.UserStore) {
 	found(t, s, mail(1))
 }
 
-func checkJoin(t tb, s provisioning.UserStore) {
+func checkJoin(t contract.TB, s provisioning.UserStore) {
 	u := person(t, s, 1)
 	update(t, s, u.ID, provisioning.Change{Join: []string{"org_1"}})
 	update(t, s, u.ID, provisioning.Change{Join: []string{"org_2"}})
@@ -268,7 +271,7 @@ func checkJoin(t tb, s provisioning.UserStore) {
 	same(t, "a user who joined three organizations", got, &want)
 }
 
-func checkVersions(t tb, s provisioning.UserStore) {
+func checkVersions(t contract.TB, s provisioning.UserStore) {
 	u := person(t, s, 1)
 	if got := find(t, s, key(1)).Version; got == "" || got != u.Version {
 		t.Errorf("the version read is %q, Create returned %q", got, u.Version)
@@ -286,7 +289,7 @@ func checkVersions(t tb, s provisioning.UserStore) {
 		t.Errorf("the version read is %q, Update returned %q", got, v.Version)
 	}
 	_, err := s.Update(t.Context(), u.ID, provisioning.Change{Version: u.Version, Profile: profile(2), AddKeys: []provisioning.Key{provisioning.ImportKey("csv", "1")}})
-	is(t, "Update with a version of before", err, provisioning.ErrConflict)
+	contract.Is(t, "Update with a version of before", err, provisioning.ErrConflict)
 	same(t, "a user after a conflict", find(t, s, key(1)), v)
 	nobody(t, s, provisioning.ImportKey("csv", "1"))
 	update(t, s, u.ID, provisioning.Change{Profile: profile(3)}) // without a version
@@ -296,7 +299,7 @@ func checkVersions(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkCopies(t tb, s provisioning.UserStore) {
+func checkCopies(t contract.TB, s provisioning.UserStore) {
 	c := whole(1)
 	u := create(t, s, c)
 	want := asUser(u, whole(1))
@@ -306,6 +309,7 @@ func checkCopies(t tb, s provisioning.UserStore) {
 		u.Keys[0].Subject = "spoiled"
 		u.Pending[0].Address = "spoiled@contoso.example"
 		u.Groups[0].Name = "spoiled"
+		u.Roles[0] = "spoiled"
 		u.Organizations[0] = "spoiled"
 		u.Profile.GivenName = "spoiled"
 		for name := range u.Profile.Extended {
@@ -326,24 +330,16 @@ func checkCopies(t tb, s provisioning.UserStore) {
 	same(t, "a user after callers changed their own copies", got, want)
 }
 
-func checkCancelled(t tb, s provisioning.UserStore) {
+func checkCancelled(t contract.TB, s provisioning.UserStore) {
 	u := person(t, s, 1)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := contract.Cancelled(t)
 	_, byKey := s.UserByKey(ctx, key(1))
 	_, unknown := s.UserByKey(ctx, key(2))
 	_, byEmail := s.UsersByEmail(ctx, mail(2))
 	_, create := s.Create(ctx, provisioning.Change{AddKeys: []provisioning.Key{key(2)}, Profile: profile(2)})
 	_, update := s.Update(ctx, u.ID, provisioning.Change{Profile: profile(3)})
 	for what, err := range map[string]error{"UserByKey": byKey, "UserByKey of nobody": unknown, "UsersByEmail": byEmail, "Create": create, "Update": update} {
-		if err == nil {
-			t.Errorf("%s with a cancelled context succeeded", what)
-		}
-		for _, wrong := range []error{provisioning.ErrNotFound, provisioning.ErrConflict, provisioning.ErrEmailTaken} {
-			if errors.Is(err, wrong) {
-				t.Errorf("%s with a cancelled context says %q: a decision would be made on that", what, wrong)
-			}
-		}
+		contract.Refused(t, what, err, provisioning.ErrNotFound, provisioning.ErrConflict, provisioning.ErrEmailTaken)
 	}
 	nobody(t, s, key(2))
 	same(t, "a user after cancelled calls", find(t, s, key(1)), u)

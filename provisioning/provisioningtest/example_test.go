@@ -15,3 +15,11 @@ func ExampleUsers() {
 	}
 	// Output:
 }
+
+// The stores of two environments over one database: two prefixes, two schemas, or a column that tells them apart.
+func ExampleEnvironments() {
+	_ = func(t *testing.T) { // func TestEnvironments(t *testing.T) {
+		provisioningtest.Environments(t, func(t *testing.T) (one, other provisioning.UserStore) { return memory.NewUsers(), memory.NewUsers() })
+	}
+	// Output:
+}

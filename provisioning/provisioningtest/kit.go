@@ -7,15 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
-
-// crowd is how many callers race.
-const crowd = 32
 
 const (
 	connA  = "con_a"
@@ -46,7 +43,7 @@ func waiting(address, objectID string) provisioning.Pending {
 	return provisioning.Pending{ConnectionID: connA, ConnectionName: "contoso", TenantID: tenant, ObjectID: objectID, Address: address, Expires: soon()}
 }
 
-func create(t tb, s provisioning.UserStore, c provisioning.Change) *provisioning.User {
+func create(t contract.TB, s provisioning.UserStore, c provisioning.Change) *provisioning.User {
 	t.Helper()
 	u, err := s.Create(t.Context(), c)
 	if err != nil {
@@ -59,12 +56,12 @@ func create(t tb, s provisioning.UserStore, c provisioning.Change) *provisioning
 }
 
 // person creates the n-th person with a key and an address.
-func person(t tb, s provisioning.UserStore, n int) *provisioning.User {
+func person(t contract.TB, s provisioning.UserStore, n int) *provisioning.User {
 	t.Helper()
 	return create(t, s, provisioning.Change{AddKeys: []provisioning.Key{key(n)}, Profile: profile(n)})
 }
 
-func update(t tb, s provisioning.UserStore, id string, c provisioning.Change) *provisioning.User {
+func update(t contract.TB, s provisioning.UserStore, id string, c provisioning.Change) *provisioning.User {
 	t.Helper()
 	u, err := s.Update(t.Context(), id, c)
 	if err != nil {
@@ -77,7 +74,7 @@ func update(t tb, s provisioning.UserStore, id string, c provisioning.Change) *p
 }
 
 // find returns the holder of a key that must be there.
-func find(t tb, s provisioning.UserStore, k provisioning.Key) *provisioning.User {
+func find(t contract.TB, s provisioning.UserStore, k provisioning.Key) *provisioning.User {
 	t.Helper()
 	u, err := s.UserByKey(t.Context(), k)
 	if err != nil || u == nil {
@@ -87,7 +84,7 @@ func find(t tb, s provisioning.UserStore, k provisioning.Key) *provisioning.User
 }
 
 // nobody demands that no user has a key.
-func nobody(t tb, s provisioning.UserStore, k provisioning.Key) {
+func nobody(t contract.TB, s provisioning.UserStore, k provisioning.Key) {
 	t.Helper()
 	if u, err := s.UserByKey(t.Context(), k); !errors.Is(err, provisioning.ErrNotFound) {
 		t.Errorf("UserByKey(%q) = %+v, %v; want ErrNotFound", k, u, err)
@@ -95,7 +92,7 @@ func nobody(t tb, s provisioning.UserStore, k provisioning.Key) {
 }
 
 // found demands that exactly these users have an address.
-func found(t tb, s provisioning.UserStore, address string, ids ...string) {
+func found(t contract.TB, s provisioning.UserStore, address string, ids ...string) {
 	t.Helper()
 	list, err := s.UsersByEmail(t.Context(), address)
 	if err != nil {
@@ -117,17 +114,9 @@ func found(t tb, s provisioning.UserStore, address string, ids ...string) {
 	}
 }
 
-// is demands an error that wraps want.
-func is(t tb, what string, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("%s: got error %v, want one that wraps %q", what, err, want)
-	}
-}
-
-// same demands that two users are equal as far as the contract goes: nil and empty alike, lists of keys, pending identities, groups
-// and organizations in any order.
-func same(t tb, what string, got, want *provisioning.User) {
+// same demands that two users are equal as far as the contract goes: nil and empty alike, lists of keys, pending identities, groups,
+// roles and organizations in any order.
+func same(t contract.TB, what string, got, want *provisioning.User) {
 	t.Helper()
 	g, w := normal(got), normal(want)
 	if !bytes.Equal(g, w) {
@@ -144,9 +133,10 @@ func normal(u *provisioning.User) []byte {
 		return cmp.Or(cmp.Compare(a.ConnectionID, b.ConnectionID), cmp.Compare(a.ObjectID, b.ObjectID), cmp.Compare(a.Address, b.Address))
 	})
 	slices.SortFunc(c.Groups, func(a, b claims.Group) int { return cmp.Compare(a.ID, b.ID) })
+	slices.Sort(c.Roles)
 	slices.Sort(c.Organizations)
 	c.Keys, c.Pending, c.Groups = append([]provisioning.Key{}, c.Keys...), append([]provisioning.Pending{}, c.Pending...), append([]claims.Group{}, c.Groups...)
-	c.Organizations = append([]string{}, c.Organizations...)
+	c.Roles, c.Organizations = append([]string{}, c.Roles...), append([]string{}, c.Organizations...)
 	if c.Profile.Extended == nil {
 		c.Profile.Extended = map[string]any{}
 	}
@@ -157,35 +147,4 @@ func normal(u *provisioning.User) []byte {
 	return b
 }
 
-// race runs f in a crowd that starts at once, and returns the errors.
-func race(f func(i int) error) []error {
-	errs := make([]error, crowd)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range crowd {
-		wg.Go(func() {
-			<-start
-			errs[i] = f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
-}
-
-// oneWinner demands that one of a crowd went through and all others were told ErrConflict.
-func oneWinner(t tb, errs []error) {
-	t.Helper()
-	won := 0
-	for _, err := range errs {
-		switch {
-		case err == nil:
-			won++
-		case !errors.Is(err, provisioning.ErrConflict):
-			t.Errorf("a loser of the race got %v, want an error that wraps ErrConflict", err)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of %d callers went through, want one", won, len(errs))
-	}
-}
+func isConflict(err error) bool { return errors.Is(err, provisioning.ErrConflict) }

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
-func checkNotFound(t tb, s provisioning.UserStore) {
+func checkNotFound(t contract.TB, s provisioning.UserStore) {
 	person(t, s, 1)
 	nobody(t, s, key(2))
 	nobody(t, s, provisioning.PendingKey(connA, guid(1))) // held, not pending
@@ -17,11 +18,11 @@ func checkNotFound(t tb, s provisioning.UserStore) {
 	if _, err := s.UserByKey(t.Context()); err == nil {
 		t.Errorf("UserByKey without keys found somebody")
 	} else {
-		is(t, "UserByKey without keys", err, provisioning.ErrNotFound)
+		contract.Is(t, "UserByKey without keys", err, provisioning.ErrNotFound)
 	}
 	found(t, s, mail(2))
 	_, err := s.Update(t.Context(), "no-such-user", provisioning.Change{Profile: profile(3)})
-	is(t, "Update of an unknown user", err, provisioning.ErrNotFound)
+	contract.Is(t, "Update of an unknown user", err, provisioning.ErrNotFound)
 	found(t, s, mail(3))
 }
 
@@ -41,6 +42,7 @@ func whole(n int) provisioning.Change {
 		},
 		Groups:   &[]claims.Group{{ID: guid(1), Name: "Staff – München"}, {ID: guid(2)}},
 		GroupsAt: soon().Add(-time.Minute),
+		Roles:    &[]string{"admin", "Прораб"},
 		Join:     []string{"org_1", "org_2"},
 	}
 }
@@ -49,11 +51,11 @@ func whole(n int) provisioning.Change {
 func asUser(u *provisioning.User, c provisioning.Change) *provisioning.User {
 	return &provisioning.User{
 		ID: u.ID, Version: u.Version, Keys: c.AddKeys, Pending: *c.Pending, Profile: *c.Profile,
-		Groups: *c.Groups, GroupsAt: c.GroupsAt, Organizations: c.Join,
+		Groups: *c.Groups, GroupsAt: c.GroupsAt, Roles: *c.Roles, Organizations: c.Join,
 	}
 }
 
-func checkRoundTrip(t tb, s provisioning.UserStore) {
+func checkRoundTrip(t contract.TB, s provisioning.UserStore) {
 	c := whole(1)
 	u := create(t, s, c)
 	if u.Version == "" {
@@ -81,7 +83,7 @@ func checkRoundTrip(t tb, s provisioning.UserStore) {
 	same(t, "another user after Update", find(t, s, key(1)), u)
 }
 
-func checkKeyOrder(t tb, s provisioning.UserStore) {
+func checkKeyOrder(t contract.TB, s provisioning.UserStore) {
 	one, two := person(t, s, 1), person(t, s, 2)
 	three := create(t, s, provisioning.Change{Pending: &[]provisioning.Pending{waiting("", guid(3))}, Profile: profile(3)})
 	for _, c := range []struct {
@@ -102,7 +104,7 @@ func checkKeyOrder(t tb, s provisioning.UserStore) {
 	}
 }
 
-func checkPendingKey(t tb, s provisioning.UserStore) {
+func checkPendingKey(t contract.TB, s provisioning.UserStore) {
 	expired := waiting("", guid(2))
 	expired.Expires = soon().Add(-48 * time.Hour)
 	noTenant := waiting("a@contoso.example", guid(1))
@@ -122,7 +124,7 @@ func checkPendingKey(t tb, s provisioning.UserStore) {
 	nobody(t, s, provisioning.PendingKey(connA, guid(1)))
 }
 
-func checkAddresses(t tb, s provisioning.UserStore) {
+func checkAddresses(t contract.TB, s provisioning.UserStore) {
 	expired := waiting("UPN@corp.example", "")
 	expired.Expires = soon().Add(-48 * time.Hour)
 	spelled := provisioning.Profile{Email: "Ann.Lee@Bücher.Example"}
@@ -149,7 +151,7 @@ func checkAddresses(t tb, s provisioning.UserStore) {
 }
 
 // checkSharedAddress lets a host choose: several users with one address, or ErrEmailTaken and nothing written.
-func checkSharedAddress(t tb, s provisioning.UserStore) {
+func checkSharedAddress(t contract.TB, s provisioning.UserStore) {
 	one, other := person(t, s, 1), person(t, s, 2)
 	again := provisioning.Change{AddKeys: []provisioning.Key{key(3)}, Profile: &provisioning.Profile{Email: "PERSON1@Contoso.Example"}}
 	two, err := s.Create(t.Context(), again)
@@ -159,10 +161,10 @@ func checkSharedAddress(t tb, s provisioning.UserStore) {
 		found(t, s, mail(1), one.ID, two.ID, other.ID)
 		return
 	}
-	is(t, "Create with another user's address", err, provisioning.ErrEmailTaken)
+	contract.Is(t, "Create with another user's address", err, provisioning.ErrEmailTaken)
 	nobody(t, s, key(3))
 	_, err = s.Update(t.Context(), other.ID, provisioning.Change{Profile: profile(1), Join: []string{"org"}})
-	is(t, "Update to another user's address", err, provisioning.ErrEmailTaken)
+	contract.Is(t, "Update to another user's address", err, provisioning.ErrEmailTaken)
 	same(t, "a user after ErrEmailTaken", find(t, s, key(2)), other)
 	update(t, s, one.ID, provisioning.Change{Profile: &provisioning.Profile{Email: mail(1), GivenName: "Same address"}})
 	// An imported record that waits for the address is no user who has it.

@@ -4,79 +4,76 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 // faults are the ways in which a host's store has been seen, or can be expected, to go wrong.
-var faults = []struct {
-	name     string
-	caughtBy []string
-}{
-	{"not found is nil, nil", []string{"not found"}},
-	{"not found is an error of its own", []string{"not found"}},
-	{"an unknown user is made by Update", []string{"not found"}},
-	{"holders are found as pending", []string{"not found"}},
-	{"an import key is found without its source", []string{"identifiers byte for byte"}},
-	{"forgets the extended profile", []string{"round trip"}},
-	{"forgets the name of a group", []string{"round trip"}},
-	{"forgets the version", []string{"round trip", "versions"}},
-	{"any of the keys", []string{"order of keys"}},
-	{"ignores pending keys", []string{"pending keys", "order of keys"}},
-	{"pending keys of any connection", []string{"pending keys"}},
-	{"expired ones are hidden", []string{"pending keys", "addresses"}},
-	{"addresses as spelled", []string{"addresses"}},
-	{"addresses by LIKE", []string{"addresses"}},
-	{"pending addresses are not found", []string{"addresses"}},
-	{"a user is found twice", []string{"addresses", "round trip"}},
-	{"no address finds those without one", []string{"addresses"}},
-	{"old addresses are found", []string{"addresses"}},
-	{"one user for an address", []string{"one address, several users"}},
-	{"address taken is a conflict", []string{"one address, several users"}},
-	{"address taken is half written", []string{"one address, several users"}},
-	{"keys are not unique", []string{"unique keys", "race to create"}},
-	{"a conflict is an error of its own", []string{"unique keys", "versions"}},
-	{"a conflict is half written", []string{"unique keys"}},
-	{"a taken key moves", []string{"unique keys"}},
-	{"two keys of a connection", []string{"one key of a connection"}},
-	{"one import key", []string{"one key of a connection"}},
-	{"keys are not dropped", []string{"dropped keys"}},
-	{"drops after adding", []string{"dropped keys"}},
-	{"drops anybody's keys", []string{"dropped keys"}},
-	{"pending addresses are not unique", []string{"unique pending identities", "race for a pending identity"}},
-	{"pending object ids are not unique", []string{"unique pending identities", "race for a pending identity"}},
-	{"pending ones are unique over all connections", []string{"unique pending identities"}},
-	{"what a pending identity does not know is unique", []string{"unique pending identities"}},
-	{"changes are not checked", []string{"invalid changes"}},
-	{"keys in any case", []string{"identifiers byte for byte"}},
-	{"keys are trimmed", []string{"identifiers byte for byte"}},
-	{"keys run together", []string{"identifiers byte for byte"}},
-	{"keys of 255 bytes", []string{"long values"}},
-	{"names of 100 bytes", []string{"long values"}},
-	{"100 groups", []string{"long values"}},
-	{"times in local time", []string{"times"}},
-	{"times lose their zone", []string{"times"}},
-	{"never is 1970", []string{"times"}},
-	{"nil empties the groups", []string{"nil leaves alone"}},
-	{"nil empties the profile", []string{"nil leaves alone", "joining"}},
-	{"the time without groups", []string{"nil leaves alone"}},
-	{"an empty list leaves alone", []string{"a pointer replaces"}},
-	{"an empty field leaves alone", []string{"a pointer replaces"}},
-	{"joining replaces", []string{"joining"}},
-	{"joining twice is twice", []string{"joining", "nil leaves alone"}},
-	{"versions are not compared", []string{"versions", "race on a version"}},
-	{"versions stay", []string{"versions"}},
-	{"values are shared on the way out", []string{"values are the caller's"}},
-	{"values are shared on the way in", []string{"values are the caller's"}},
-	{"contexts are ignored", []string{"cancelled context"}},
-	{"cancelled is not found", []string{"cancelled context"}},
-	{"checks, then writes", []string{"race to create", "race to link", "race on a version", "race for a pending identity"}},
+var faults = contract.Faults{
+	"not found is nil, nil":                           {"not found"},
+	"not found is an error of its own":                {"not found"},
+	"an unknown user is made by Update":               {"not found"},
+	"holders are found as pending":                    {"not found"},
+	"an import key is found without its source":       {"identifiers byte for byte"},
+	"forgets the extended profile":                    {"round trip"},
+	"forgets the name of a group":                     {"round trip"},
+	"forgets the version":                             {"round trip", "versions"},
+	"any of the keys":                                 {"order of keys"},
+	"ignores pending keys":                            {"pending keys", "order of keys"},
+	"pending keys of any connection":                  {"pending keys"},
+	"expired ones are hidden":                         {"pending keys", "addresses"},
+	"addresses as spelled":                            {"addresses"},
+	"addresses by LIKE":                               {"addresses"},
+	"pending addresses are not found":                 {"addresses"},
+	"a user is found twice":                           {"addresses", "round trip"},
+	"no address finds those without one":              {"addresses"},
+	"old addresses are found":                         {"addresses"},
+	"one user for an address":                         {"one address, several users"},
+	"address taken is a conflict":                     {"one address, several users"},
+	"address taken is half written":                   {"one address, several users"},
+	"keys are not unique":                             {"unique keys", "race to create"},
+	"a conflict is an error of its own":               {"unique keys", "versions"},
+	"a conflict is half written":                      {"unique keys"},
+	"a taken key moves":                               {"unique keys"},
+	"two keys of a connection":                        {"one key of a connection"},
+	"one import key":                                  {"one key of a connection"},
+	"keys are not dropped":                            {"dropped keys"},
+	"drops after adding":                              {"dropped keys"},
+	"drops anybody's keys":                            {"dropped keys"},
+	"pending addresses are not unique":                {"unique pending identities", "race for a pending identity"},
+	"pending object ids are not unique":               {"unique pending identities", "race for a pending identity"},
+	"pending ones are unique over all connections":    {"unique pending identities"},
+	"what a pending identity does not know is unique": {"unique pending identities"},
+	"changes are not checked":                         {"invalid changes"},
+	"keys in any case":                                {"identifiers byte for byte"},
+	"keys are trimmed":                                {"identifiers byte for byte"},
+	"keys run together":                               {"identifiers byte for byte"},
+	"keys of 255 bytes":                               {"long values"},
+	"names of 100 bytes":                              {"long values"},
+	"100 groups":                                      {"long values"},
+	"times in local time":                             {"times"},
+	"times lose their zone":                           {"times"},
+	"never is 1970":                                   {"times"},
+	"nil empties the groups":                          {"nil leaves alone"},
+	"nil empties the profile":                         {"nil leaves alone", "joining"},
+	"the time without groups":                         {"nil leaves alone"},
+	"an empty list leaves alone":                      {"a pointer replaces"},
+	"an empty field leaves alone":                     {"a pointer replaces"},
+	"joining replaces":                                {"joining"},
+	"joining twice is twice":                          {"joining", "nil leaves alone"},
+	"versions are not compared":                       {"versions", "race on a version"},
+	"versions stay":                                   {"versions"},
+	"values are shared on the way out":                {"values are the caller's"},
+	"values are shared on the way in":                 {"values are the caller's"},
+	"contexts are ignored":                            {"cancelled context"},
+	"cancelled is not found":                          {"cancelled context"},
+	"checks, then writes":                             {"race to create", "race to link", "race on a version", "race for a pending identity"},
 }
 
 // sloppy is a store in memory with one fault, by name.
@@ -86,6 +83,7 @@ type sloppy struct {
 	users   []*provisioning.User
 	next    int
 	waiting bool // a caller waits in the gap
+	listing bool // a listing holds a lock
 }
 
 func newSloppy(fault string) *sloppy { return &sloppy{fault: fault} }
@@ -248,6 +246,8 @@ func (s *sloppy) Update(ctx context.Context, id string, c provisioning.Change) (
 	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.users, func(u *provisioning.User) bool { return u.ID == id })
 	switch {
+	case s.listing:
+		return nil, errors.New("sloppy: locked")
 	case i < 0 && s.is("an unknown user is made by Update"):
 		return s.put(&provisioning.User{ID: id}, -1, c)
 	case i < 0:
@@ -291,9 +291,11 @@ func (s *sloppy) put(old *provisioning.User, i int, c provisioning.Change) (*pro
 		u.Pending = append(u.Pending, provisioning.Pending{ConnectionID: "history", Address: old.Profile.Email, Expires: time.Now()})
 	}
 	s.gap()
-	if i < 0 {
+	switch {
+	case i < 0:
 		s.users = append(s.users, u)
-	} else {
+	case i >= len(s.users): // erased in the gap
+	default:
 		if s.is("checks, then writes") { // as rows of their own tables would be
 			for _, k := range s.users[i].Keys {
 				if !u.Holds(k) && !slices.Contains(c.DropKeys, k) {
@@ -304,24 +306,6 @@ func (s *sloppy) put(old *provisioning.User, i int, c provisioning.Change) (*pro
 		s.users[i] = u
 	}
 	return s.out(u), nil
-}
-
-// gap lets others in between checking and writing: it waits for a second caller, as long as one can be expected.
-func (s *sloppy) gap() {
-	if !s.is("checks, then writes") {
-		return
-	}
-	if s.waiting {
-		s.waiting = false // the one who waits goes on
-		return
-	}
-	s.waiting = true
-	for end := time.Now().Add(50 * time.Millisecond); s.waiting && time.Now().Before(end); {
-		s.mu.Unlock()
-		runtime.Gosched()
-		s.mu.Lock()
-	}
-	s.waiting = false
 }
 
 func (s *sloppy) apply(u *provisioning.User, c provisioning.Change) {
@@ -351,6 +335,7 @@ func (s *sloppy) apply(u *provisioning.User, c provisioning.Change) {
 		u.Profile.GivenName = u.Profile.GivenName[:min(100, len(u.Profile.GivenName))]
 	}
 	s.applyGroups(u, c)
+	s.applyRoles(u, c)
 	s.applyJoin(u, c)
 	u.GroupsAt = s.at(u.GroupsAt)
 	for i := range u.Pending {
@@ -409,6 +394,21 @@ func (s *sloppy) applyGroups(u *provisioning.User, c provisioning.Change) {
 	}
 }
 
+func (s *sloppy) applyRoles(u *provisioning.User, c provisioning.Change) {
+	switch {
+	case s.is("forgets roles"):
+	case c.Roles == nil && s.is("nil empties the roles"):
+		u.Roles = nil
+	case c.Roles == nil || s.is("an empty list of roles leaves alone") && len(*c.Roles) == 0:
+	case s.is("roles are added"):
+		u.Roles = append(u.Roles, *c.Roles...)
+	case s.is("30 roles"):
+		u.Roles = slices.Clone((*c.Roles)[:min(30, len(*c.Roles))])
+	default:
+		u.Roles = slices.Clone(*c.Roles)
+	}
+}
+
 func (s *sloppy) applyJoin(u *provisioning.User, c provisioning.Change) {
 	if s.is("joining replaces") && len(c.Join) > 0 {
 		u.Organizations = nil
@@ -418,18 +418,6 @@ func (s *sloppy) applyJoin(u *provisioning.User, c provisioning.Change) {
 			u.Organizations = append(u.Organizations, o)
 		}
 	}
-}
-
-func (s *sloppy) at(t time.Time) time.Time {
-	switch {
-	case t.IsZero() && s.is("never is 1970"):
-		return time.Unix(0, 0).UTC()
-	case s.is("times in local time"):
-		return t.In(time.FixedZone("here", 3600))
-	case s.is("times lose their zone"):
-		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
-	}
-	return t.UTC()
 }
 
 // check holds the unique rules.
@@ -455,7 +443,7 @@ func (s *sloppy) check(u *provisioning.User) error {
 			switch s.fault {
 			case "address taken is a conflict":
 				return s.conflict()
-			case "address taken is half written":
+			case "address taken is half written", "looks for the address, then writes":
 				return provisioning.ErrEmailTaken
 			}
 		}

@@ -1,61 +1,53 @@
 package provisioningtest
 
 import (
-	"context"
 	"testing"
 
+	"github.com/tenantdoor/tenantdoor/internal/contract"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 // Users runs the contract of provisioning.UserStore against stores that open returns, each one empty. A host whose addresses
-// are unique passes too: the suite sees provisioning.ErrEmailTaken and holds the host to it.
+// are unique passes too: the suite sees provisioning.ErrEmailTaken and holds the host to it. A store that is a provisioning.UserReader, UserLister,
+// UserEraser or BulkCreator is held to that as well; the checks of what it is not are skipped.
 //
 // Each check is a subtest with a store of its own; open may use t.Cleanup to put it away.
 func Users(t *testing.T, open func(t *testing.T) provisioning.UserStore) {
 	t.Helper()
-	for _, c := range checks {
-		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
-	}
+	contract.Run(t, checks, open)
 }
 
-// tb is the part of *testing.T that a check uses, so that the suite's own tests can watch checks fail on stores that are broken on
-// purpose. As with testing.T, Fatalf ends the goroutine and is called on the check's own.
-type tb interface {
-	Helper()
-	Context() context.Context
-	Errorf(format string, args ...any)
-	Fatalf(format string, args ...any)
-}
-
-// check is one part of the contract.
-type check struct {
-	name string
-	run  func(t tb, s provisioning.UserStore)
-}
-
-var checks = []check{
-	{"not found", checkNotFound},
-	{"round trip", checkRoundTrip},
-	{"order of keys", checkKeyOrder},
-	{"pending keys", checkPendingKey},
-	{"addresses", checkAddresses},
-	{"one address, several users", checkSharedAddress},
-	{"unique keys", checkUniqueKeys},
-	{"one key of a connection", checkOneKeyPerConnection},
-	{"dropped keys", checkDropKeys},
-	{"unique pending identities", checkUniquePending},
-	{"invalid changes", checkInvalid},
-	{"identifiers byte for byte", checkIdentifiers},
-	{"long values", checkLong},
-	{"times", checkTimes},
-	{"nil leaves alone", checkLeavesAlone},
-	{"a pointer replaces", checkReplaces},
-	{"joining", checkJoin},
-	{"versions", checkVersions},
-	{"values are the caller's", checkCopies},
-	{"cancelled context", checkCancelled},
-	{"race to create", checkRaceCreate},
-	{"race to link", checkRaceLink},
-	{"race on a version", checkRaceVersion},
-	{"race for a pending identity", checkRacePending},
+var checks = []contract.Check[provisioning.UserStore]{
+	{Name: "not found", Run: checkNotFound},
+	{Name: "round trip", Run: checkRoundTrip},
+	{Name: "order of keys", Run: checkKeyOrder},
+	{Name: "pending keys", Run: checkPendingKey},
+	{Name: "addresses", Run: checkAddresses},
+	{Name: "one address, several users", Run: checkSharedAddress},
+	{Name: "unique keys", Run: checkUniqueKeys},
+	{Name: "one key of a connection", Run: checkOneKeyPerConnection},
+	{Name: "dropped keys", Run: checkDropKeys},
+	{Name: "unique pending identities", Run: checkUniquePending},
+	{Name: "invalid changes", Run: checkInvalid},
+	{Name: "identifiers byte for byte", Run: checkIdentifiers},
+	{Name: "long values", Run: checkLong},
+	{Name: "times", Run: checkTimes},
+	{Name: "nil leaves alone", Run: checkLeavesAlone},
+	{Name: "a pointer replaces", Run: checkReplaces},
+	{Name: "joining", Run: checkJoin},
+	{Name: "versions", Run: checkVersions},
+	{Name: "values are the caller's", Run: checkCopies},
+	{Name: "cancelled context", Run: checkCancelled},
+	{Name: "race to create", Run: checkRaceCreate},
+	{Name: "race to link", Run: checkRaceLink},
+	{Name: "race on a version", Run: checkRaceVersion},
+	{Name: "race for a pending identity", Run: checkRacePending},
+	{Name: "race for an address", Run: checkRaceAddress},
+	{Name: "one user by id", Run: checkReader, Needs: needsReader},
+	{Name: "listing", Run: checkListing, Needs: needsLister},
+	{Name: "long listings", Run: checkListingPages, Needs: needsLister},
+	{Name: "erasing", Run: checkErase, Needs: needsEraser},
+	{Name: "race to erase", Run: checkEraseRace, Needs: needsEraser},
+	{Name: "many at once", Run: checkBulk, Needs: needsBulk},
+	{Name: "many at once, again", Run: checkBulkAgain, Needs: needsBulk},
 }
