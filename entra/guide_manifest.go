@@ -162,19 +162,24 @@ var (
 	readUsers  = graphPermission{Name: "User.Read.All", ID: "df021288-bdef-4463-88db-98f22de89214", Application: true}
 )
 
-// permissions are what the connection asks of Graph: as the person over OAuth 2.0, as the application itself over WS-Federation, which yields no token, and
-// where the person's token is for another resource. Scopes of Graph that are not in the table, and those of other resources, are the admin's own to register.
+// asksGraphByApplication reports whether Graph is asked with the application's own token: over WS-Federation, which yields no other, and where the
+// person's token is for another resource.
+func (c *Connection) asksGraphByApplication(cl cloud.Cloud) bool {
+	return c.Strategy == WSFed || slices.ContainsFunc(c.Scopes, func(s string) bool {
+		return strings.Contains(s, "/") && !strings.HasPrefix(s, cl.Graph+"/")
+	})
+}
+
+// permissions are what the connection asks of Graph: as the person over OAuth 2.0, else as the application itself. Scopes of Graph that are not in the table, and those of other resources, are the admin's own to register.
 func (b *guideBuilder) permissions() []graphPermission {
 	c := b.c
 	asks := (c.UserGroups || c.ExtendedProfile) && b.cloud.Graph != ""
 	var out []graphPermission
-	byApplication := c.Strategy == WSFed
+	byApplication := c.asksGraphByApplication(b.cloud)
 	if c.Strategy == OAuth2 {
 		names := []string{"openid", "profile", "email"}
 		for _, s := range c.Scopes {
-			name, ok := strings.CutPrefix(s, b.cloud.Graph+"/")
-			byApplication = byApplication || !ok && strings.Contains(s, "/")
-			names = append(names, name)
+			names = append(names, strings.TrimPrefix(s, b.cloud.Graph+"/"))
 		}
 		if asks && !byApplication {
 			names = append(names, "User.Read")

@@ -2,6 +2,8 @@ package entra_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -40,12 +42,21 @@ const (
 	fabrikamWSFed = "conn_fabrikam_wsfed"
 )
 
+// suiteKeys are made once: a fake that is given keys does not generate them.
+var suiteKeys = sync.OnceValue(func() []*rsa.PrivateKey {
+	keys := make([]*rsa.PrivateKey, 6)
+	for i := range keys {
+		keys[i], _ = rsa.GenerateKey(rand.Reader, 2048) // does not fail
+	}
+	return keys
+})
+
 func newHouse(t *testing.T, change ...func(*entra.Config)) *house {
 	t.Helper()
 	// The clock stands at the present, so that certificates made at run time are valid; tests move it.
 	h := &house{clock: &clock{t: time.Now().Truncate(time.Second)}, connections: memory.NewConnections(), users: memory.NewUsers(), log: &syncBuffer{}}
 	var err error
-	h.fake, err = entratest.Start(&entratest.Options{Now: h.clock.Now})
+	h.fake, err = entratest.Start(&entratest.Options{Now: h.clock.Now, Keys: suiteKeys()})
 	require.NoError(t, err)
 	t.Cleanup(h.fake.Close)
 

@@ -74,6 +74,22 @@ func (r *Registrar) Save(ctx context.Context, by Actor, c *Connection) (*Connect
 	return r.save(ctx, by, c, false)
 }
 
+// Preview returns what Save would check and store, without storing it or asking anybody: with the secrets that the form left out, for Service.Diagnose. What
+// Save only finds out as it stores (the tenant, the domains' states, whose a name is) is as it was before.
+//
+// Errors: as those of Save.
+func (r *Registrar) Preview(ctx context.Context, by Actor, c *Connection) (*Connection, Findings, error) {
+	_, next, err := r.merge(ctx, by, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := r.check(by, next)
+	if err := found.Err(); err != nil {
+		return nil, found, err
+	}
+	return next, found, nil
+}
+
 // ConfirmTenant accepts that a connection's domain now belongs to another tenant (ErrTenantChanged). Trust in its addresses ends, and the
 // domains of an organization's connection are to be proven anew. Only the environment may.
 func (r *Registrar) ConfirmTenant(ctx context.Context, by Actor, id string) (*Connection, Findings, error) {

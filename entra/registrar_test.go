@@ -35,7 +35,7 @@ func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{store: memory.NewConnections(), vouch: map[string]string{}}
 	var err error
-	o.fake, err = entratest.Start(nil)
+	o.fake, err = entratest.Start(&entratest.Options{Keys: suiteKeys()})
 	require.NoError(t, err)
 	t.Cleanup(o.fake.Close)
 	public := o.fake.Cloud()

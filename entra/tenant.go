@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -50,7 +51,11 @@ func (r *Registrar) tenantOf(ctx context.Context, c *Connection, domain string) 
 	if !ok {
 		return ""
 	}
-	res, err := outbound.Get(ctx, r.cfg.HTTPClient, cl.Login+"/"+url.PathEscape(domain)+"/v2.0/.well-known/openid-configuration", maxDiscovery)
+	return discoveredTenant(ctx, r.cfg.HTTPClient, cl, domain)
+}
+
+func discoveredTenant(ctx context.Context, client *http.Client, cl cloud.Cloud, domain string) string {
+	res, err := outbound.Get(ctx, client, cl.Login+"/"+url.PathEscape(domain)+"/v2.0/.well-known/openid-configuration", maxDiscovery)
 	if err != nil {
 		return ""
 	}

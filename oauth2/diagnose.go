@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
-	"github.com/tenantdoor/tenantdoor/entra/credential"
 )
 
 // Diagnose implements entra.Diagnoser: whether the connection is complete, whether its authority answers and has keys that sign for its tenants, whether
-// its domain still belongs to the pinned tenant, and whether Entra believes the application. Nobody has to sign in for it; what only a
-// sign-in shows (redirect URI, consent, policies) is for a test sign-in to find.
+// its domain still belongs to the pinned tenant. Nobody has to sign in for it; what only a sign-in shows (redirect URI, consent, policies) is for a test
+// sign-in to find. Whether Entra believes the application the Service finds out, for both protocols.
 func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
 	x := examination{target: t}
 	c, err := d.client(t)
@@ -30,7 +28,6 @@ func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
 	}
 	x.keys(c, now)
 	x.pin(ctx, c, now)
-	x.credential(ctx, c)
 	return x.found
 }
 
@@ -98,42 +95,5 @@ func (x *examination) pin(ctx context.Context, c *Client, now *snapshot) {
 	case there.document.tenant != pinned:
 		x.add(entra.SeverityError, "entra_id_domain", fmt.Sprintf("the domain belongs to tenant %s now, not to the pinned one", there.document.tenant),
 			"find out why it moved before the environment confirms the new tenant", aadsts.MenderHost)
-	}
-}
-
-// credential has the application ask for a token of its own, which needs no permission and is not used. At a tenant-independent authority it is asked for in the
-// first admitted tenant; where any is admitted there is none to ask in.
-func (x *examination) credential(ctx context.Context, c *Client) {
-	tenant := c.authority.tenant
-	if c.authority.shared() {
-		if len(c.cfg.AllowedTenants) == 0 {
-			return
-		}
-		tenant = c.cfg.AllowedTenants[0]
-	}
-	if tenant == consumers || tenant == cloud.Consumers || c.cfg.Cloud.Graph == "" {
-		return
-	}
-	_, err := c.cfg.Tokens.Token(ctx, credential.Request{
-		Cloud: c.cfg.Cloud, Tenant: tenant, ClientID: c.cfg.ClientID, Credential: c.cfg.Credential,
-		Form: url.Values{"grant_type": {"client_credentials"}, "scope": {c.cfg.Cloud.Graph + "/.default"}},
-	})
-	var refused *aadsts.Error
-	switch {
-	case err == nil:
-	case !errors.As(err, &refused):
-		x.add(entra.SeverityWarning, "client_secret", "the application's credential could not be tried: "+err.Error(), "try again, and check that this server can reach the cloud's login host", aadsts.MenderHost)
-	case refused.Retry:
-		x.add(entra.SeverityWarning, "client_secret", "the application's credential could not be tried: "+refused.Error(), "try again in a moment", aadsts.MenderUnknown)
-	default:
-		field := "client_id"
-		if refused.OAuth == "invalid_client" {
-			field = "client_secret"
-		}
-		fix := "check the client id and the credential in the app registration"
-		if a, ok := aadsts.Explain(refused.Code); ok && a.Do != "" {
-			fix = a.Do
-		}
-		x.add(entra.SeverityError, field, refused.Error(), fix, refused.Mender)
 	}
 }

@@ -3,7 +3,6 @@ package oauth2_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,14 +37,6 @@ func TestDiagnose(t *testing.T) {
 				return r.URL.Path == "/contoso.test/v2.0/.well-known/openid-configuration" && unknownTenant(w, r)
 			}
 		}, nil, "entra_id_domain", aadsts.MenderTenantAdmin, entra.SeverityWarning, "any more"},
-		"a wrong secret": {func(f *fake) {
-			f.token = map[string]any{"error": "invalid_client", "error_codes": []int{7000215}, "error_description": "AADSTS7000215: test-secret"}
-		}, nil, "client_secret", aadsts.MenderAppOwner, entra.SeverityError, "7000215"},
-		"a wrong secret, shared": {func(f *fake) { f.token = map[string]any{"error": "invalid_client", "error_codes": []int{7000222}} }, shared, "client_secret", aadsts.MenderAppOwner, entra.SeverityError, "expired"},
-		"no such app":            {func(f *fake) { f.token = map[string]any{"error": "unauthorized_client", "error_codes": []int{700016}} }, nil, "client_id", aadsts.MenderAppOwner, entra.SeverityError, "not found"},
-		"an error of no number":  {func(f *fake) { f.token = map[string]any{"error": "invalid_client"} }, nil, "client_secret", aadsts.MenderAppOwner, entra.SeverityError, "invalid_client"},
-		"passing trouble":        {func(f *fake) { f.token = map[string]any{"error": "temporarily_unavailable"} }, nil, "client_secret", aadsts.MenderUnknown, entra.SeverityWarning, "could not be tried"},
-		"no answer":              {func(f *fake) { f.token = nil }, nil, "client_secret", aadsts.MenderHost, entra.SeverityWarning, "could not be tried"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
@@ -86,22 +77,9 @@ func TestDiagnoseFindsNothing(t *testing.T) {
 			f := newFake(t)
 			f.token = map[string]any{"token_type": "Bearer", "access_token": "app-token", "expires_in": 3600}
 			require.Empty(t, f.driver(t).(entra.Diagnoser).Diagnose(t.Context(), f.target(change)))
-			for _, form := range f.forms {
-				require.Equal(t, "client_credentials", form.Get("grant_type"))
-			}
+			require.Empty(t, f.forms, "the credential is the Service's to try")
 		})
 	}
-}
-
-// TestDiagnoseAsksAnew: a secret that was mended is found to be right at once, and one that ended to be wrong.
-func TestDiagnoseAsksAnew(t *testing.T) {
-	f := newFake(t)
-	d := f.driver(t).(entra.Diagnoser)
-	f.token = map[string]any{"token_type": "Bearer", "access_token": "app-token", "expires_in": 3600}
-	require.Empty(t, d.Diagnose(t.Context(), f.target()))
-	f.set(func() { f.token = map[string]any{"error": "invalid_client", "error_codes": []int{7000222}} })
-	f.advance(time.Second)
-	require.Len(t, d.Diagnose(t.Context(), f.target()), 1)
 }
 
 // unknownTenant is Entra's answer for a tenant that it does not know.

@@ -91,6 +91,9 @@ func (c *caller) show(m member, selected []string) map[string]any {
 // serveMemberOf lists memberships, page by page.
 // https://learn.microsoft.com/graph/api/user-list-transitivememberof
 func (s *Server) serveMemberOf(r *http.Request, c *caller) (any, *graphFailure) {
+	if c.user == nil && !c.may("User.Read.All") && !c.may(readsGroups...) {
+		return nil, denied // it does not even learn who is there
+	}
 	u, failed := s.subject(r, c)
 	if failed != nil {
 		return nil, failed

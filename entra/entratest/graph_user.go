@@ -28,6 +28,9 @@ var (
 // serveUser answers /me and /users/{id}.
 // https://learn.microsoft.com/graph/api/user-get
 func (s *Server) serveUser(r *http.Request, c *caller) (any, *graphFailure) {
+	if c.user == nil && !c.may("User.Read.All", "Directory.Read.All") {
+		return nil, denied // it does not even learn who is there
+	}
 	u, failed := s.subject(r, c)
 	if failed != nil {
 		return nil, failed

@@ -280,6 +280,7 @@ func (s *Server) CountRequests(endpoint string) int {
 func (s *Server) handle(mux *http.ServeMux, pattern, endpoint string, h http.HandlerFunc) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		s.log(r, endpoint)
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat)) // the server's own clock, not this machine's
 		if !s.misbehave(w, r, endpoint) {
 			h(w, r)
 		}
