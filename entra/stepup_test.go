@@ -62,13 +62,20 @@ func TestChallengeKeepsTheStepUp(t *testing.T) {
 	}
 }
 
-// Claim by claim the challenge comes over what was asked for first; what is broken takes nothing away.
+// Claim by claim the challenge comes beside what was asked for first; it takes away no demand on the ID token, and what is broken takes nothing away.
 func TestChallengesAreMerged(t *testing.T) {
 	for _, tt := range []struct{ first, challenge, want string }{
 		{``, `{"access_token":{"a":null}}`, `{"access_token":{"a":null}}`},
-		{stepUpClaims, `{"id_token":{"acrs":{"value":"c2"},"x":null}}`, `{"id_token":{"acrs":{"value":"c2"},"x":null}}`},
+		{stepUpClaims, `{"id_token":{"acrs":{"value":"c2"},"x":null}}`, `{"id_token":{"acrs":{"essential":true,"value":"c1"},"x":null}}`},
+		{stepUpClaims, `{"id_token":{"acrs":null}}`, stepUpClaims},
+		{stepUpClaims, `{"id_token":null}`, stepUpClaims},
+		{stepUpClaims, `{"id_token":[]}`, stepUpClaims},
+		{stepUpClaims, `null`, stepUpClaims},
+		{`{"id_token":{"acrs":null}}`, `{"id_token":{"acrs":{"value":"c2"}}}`, `{"id_token":{"acrs":{"value":"c2"}}}`},
+		{`{"access_token":{"acrs":{"value":"c1"},"y":null}}`, `{"access_token":{"acrs":{"value":"c2"}}}`, `{"access_token":{"acrs":{"value":"c2"},"y":null}}`},
 		{`{"id_token":{"a":null},"userinfo":{"b":null}}`, `{"id_token":{"c":null}}`, `{"id_token":{"a":null,"c":null},"userinfo":{"b":null}}`},
 		{`{"id_token":null}`, `{"id_token":{"c":null}}`, `{"id_token":{"c":null}}`},
+		{`null`, `{"id_token":{"c":null}}`, `{"id_token":{"c":null}}`},
 		{`not JSON`, `{"id_token":{"c":null}}`, `{"id_token":{"c":null}}`},
 	} {
 		s := newStage(t)

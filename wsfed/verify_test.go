@@ -96,7 +96,7 @@ func fuzzKeys(f *testing.F) (idpKey, tls.Certificate) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		return idpKey{key.(*rsa.PrivateKey), certificate} //nolint:forcetypeassert // made above
+		return idpKey{key.(*rsa.PrivateKey), certificate}
 	}
 	provider, own := read(0), read(2)
 	return provider, tls.Certificate{Certificate: [][]byte{own.Raw}, PrivateKey: own.private}
