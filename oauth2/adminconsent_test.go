@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,11 @@ func TestReadAdminConsent(t *testing.T) {
 	said, err = f.client(t, anyTenant).ReadAdminConsent(testState, good(url.Values{"tenant": nil, "scope": nil}))
 	require.NoError(t, err)
 	require.Empty(t, said.Tenant)
+	long := strings.Repeat("a", 257)
+	said, err = f.client(t).ReadAdminConsent(testState, good(url.Values{"scope": {long + " " + long[1:] + strings.Repeat(" x", 100)}}))
+	require.NoError(t, err)
+	require.Len(t, said.Scopes, 64)
+	require.Equal(t, long[1:], said.Scopes[0])
 
 	for name, tt := range map[string]struct {
 		change func(*oauth2.Config)

@@ -31,6 +31,15 @@ func TestRefreshedMeanwhile(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestIssuerThatNobodyKnows: a cloud that has no issuer is not the one that a token without an issuer is of.
+func TestIssuerThatNobodyKnows(t *testing.T) {
+	const tenant = "0e4a4700-0000-4000-8000-000000000001"
+	c := &Client{cfg: Config{AllowV1Tokens: true}}
+	d := &document{issuer: "https://login.test/{tenantid}/v2.0", shared: true}
+	require.NoError(t, c.checkIssuer(d, &idClaims{Tenant: tenant, Issuer: "https://login.test/" + tenant + "/v2.0", Version: version2}))
+	require.Error(t, c.checkIssuer(d, &idClaims{Tenant: tenant, Version: version1}))
+}
+
 func TestState(t *testing.T) {
 	p := &Pending{
 		Verifier: oauth2.GenerateVerifier(), Nonce: newNonce(), State: "the state is kept elsewhere",

@@ -67,6 +67,7 @@ func TestRefreshRefuses(t *testing.T) {
 		"expired":          {map[string]any{"exp": start.Add(-time.Hour).Unix()}, oauth2.CheckExpired},
 		"an old token":     {map[string]any{"iat": start.Add(-11 * time.Minute).Unix()}, oauth2.CheckIssuedAt},
 		"a wrong at_hash":  {map[string]any{"at_hash": leftHalf("another")}, oauth2.CheckAccessHash},
+		"a code's hash":    {map[string]any{"c_hash": leftHalf("")}, oauth2.CheckCodeHash},
 		"no object id":     {map[string]any{"oid": nil}, oauth2.CheckSubject},
 		"an app's token":   {map[string]any{"idtyp": "app"}, oauth2.CheckTokenType},
 		"a look-alike iss": {map[string]any{"iss": "https://evil.example/" + contoso + "/v2.0"}, oauth2.CheckIssuer},
