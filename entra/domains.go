@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/hrd"
 )
 
@@ -22,14 +26,15 @@ const (
 
 // prove brings the states of the home realm domains up to date. The environment proves all that it writes into a connection of its own, and what
 // it adds to an organization's; what an organization's administrator adds is pending until the authority vouches. Every other state stays: saving
-// a connection for another reason proves nothing.
-func (r *Registrar) prove(ctx context.Context, by Actor, before, next *Connection) error {
+// a connection for another reason proves nothing, and where the authority does not answer nothing changes.
+func (r *Registrar) prove(ctx context.Context, by Actor, before, next *Connection) Findings {
 	owned := next.OrganizationID == "" && (before == nil || before.OrganizationID == "")
 	var listed []string
 	if before != nil {
 		listed = before.Domains()
 	}
 	var proofs []DomainProof
+	var ask []int // of proofs
 	for _, domain := range next.Domains() {
 		p := next.proof(domain)
 		environment := by.IsEnvironment() && (owned || !slices.Contains(listed, domain))
@@ -37,20 +42,73 @@ func (r *Registrar) prove(ctx context.Context, by Actor, before, next *Connectio
 		case environment && (p.State != DomainProven || p.By != ProofByEnvironment):
 			p = r.proof(domain, DomainProven, ProofByEnvironment)
 		case p.State != DomainProven:
-			vouched, err := r.vouched(ctx, domain, by)
-			if err != nil {
-				return fmt.Errorf("entra: proving %s: %w", domain, err)
-			}
-			if vouched {
-				p = r.proof(domain, DomainProven, ProofByAuthority)
-			} else if p.State == "" {
+			ask = append(ask, len(proofs))
+			if p.State == "" {
 				p = r.proof(domain, DomainPending, "")
 			}
 		}
 		proofs = append(proofs, p)
 	}
+	var found Findings
+	for _, answer := range r.askAuthority(ctx, by, proofs, ask) {
+		switch {
+		case answer.err != nil:
+			found = append(found, Finding{ConnectionID: next.ID, Field: "home_realm_domains", Problem: "whose " + answer.domain + " is could not be found out", Fix: "save the connection again in a moment", Mender: aadsts.MenderHost, Severity: SeverityWarning})
+		case answer.vouched:
+			proofs[answer.index] = r.proof(answer.domain, DomainProven, ProofByAuthority)
+		}
+	}
 	next.DomainProofs = proofs
-	return nil
+	return found
+}
+
+// What one save asks the authority at once, and how long in all.
+const (
+	authorityAtOnce  = 8
+	authorityTimeout = 15 * time.Second
+)
+
+// vouching is what the authority answered about one domain.
+type vouching struct {
+	index   int
+	domain  string
+	vouched bool
+	err     error
+}
+
+// askAuthority asks about some of the proofs; the answers come in their order.
+func (r *Registrar) askAuthority(ctx context.Context, by Actor, proofs []DomainProof, ask []int) []vouching {
+	ctx, cancel := context.WithTimeout(ctx, authorityTimeout)
+	defer cancel()
+	answers := make([]vouching, len(ask))
+	var all errgroup.Group
+	all.SetLimit(authorityAtOnce)
+	for i, index := range ask {
+		all.Go(func() error {
+			domain := proofs[index].Domain
+			vouched, err := r.vouched(ctx, domain, by)
+			answers[i] = vouching{index, domain, vouched, err}
+			return nil
+		})
+	}
+	_ = all.Wait() // none of them returns an error
+	return answers
+}
+
+// ProveByAuthority asks the authority once more about a connection's domains that are not proven, on behalf of the connection's own organization: what a button
+// beside a DNS challenge does. One whose authority does not answer stays as it is.
+//
+// Errors: ErrNotFound; *TakenError; the store's own.
+func (r *Registrar) ProveByAuthority(ctx context.Context, by Actor, id string) (*Connection, error) {
+	return r.reprove(ctx, by, id, func(c *Connection, p DomainProof) (DomainProof, error) {
+		if p.State == DomainProven {
+			return p, nil
+		}
+		if vouched, err := r.vouched(ctx, p.Domain, Administrator(c.OrganizationID, by.Name)); err != nil || !vouched {
+			return p, nil //nolint:nilerr // nobody answered, nothing changes
+		}
+		return r.proof(p.Domain, DomainProven, ProofByAuthority), nil
+	})
 }
 
 // proof returns the state of a domain; a zero one when it has none.
@@ -82,7 +140,7 @@ func (r *Registrar) ProveDomain(ctx context.Context, by Actor, id, domain string
 	if err != nil {
 		return nil, err
 	}
-	return r.reprove(ctx, by, id, func(p DomainProof) (DomainProof, error) {
+	return r.reprove(ctx, by, id, func(_ *Connection, p DomainProof) (DomainProof, error) {
 		if p.Domain != canonical {
 			return p, nil
 		}
@@ -100,11 +158,7 @@ var domainRoles = []string{"62e90394-69f5-4237-9190-012177145e10", "8329153b-31d
 //
 // Errors: ErrNotAllowed when the identity is none of the connection's tenant, or no administrator; ErrNotFound; *TakenError; the store's own.
 func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id string, identity *claims.Identity) (*Connection, error) {
-	return r.reprove(ctx, by, id, func(p DomainProof) (DomainProof, error) {
-		c, err := r.cfg.Store.Connection(ctx, id)
-		if err != nil {
-			return p, err
-		}
+	return r.reprove(ctx, by, id, func(c *Connection, p DomainProof) (DomainProof, error) {
 		switch {
 		case identity == nil || c.TenantID == "" || identity.TenantID != c.TenantID || c.Tenant() != c.TenantID || identity.Kind != claims.KindMember,
 			!slices.ContainsFunc(identity.DirectoryRoles, func(role string) bool { return slices.Contains(domainRoles, role) }):
@@ -117,21 +171,21 @@ func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id strin
 }
 
 // Recheck asks again whoever vouched for a connection's domains: the authority, and Entra's discovery. A domain that is no longer theirs lapses and
-// routes no more. Hosts call it daily. When nobody answers, states stay as they are.
+// routes no more. Hosts call it daily. When nobody answers, states stay as they are; what the authority failed with is returned beside the connection.
 func (r *Registrar) Recheck(ctx context.Context, id string) (*Connection, error) {
-	c, err := r.cfg.Store.Connection(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	owner := Administrator(c.OrganizationID, "recheck")
-	return r.reprove(ctx, Environment("recheck"), id, func(p DomainProof) (DomainProof, error) {
+	var failed []error
+	c, err := r.reprove(ctx, Environment("recheck"), id, func(c *Connection, p DomainProof) (DomainProof, error) {
 		if p.State != DomainProven {
 			return p, nil
 		}
 		switch p.By {
 		case ProofByAuthority:
-			if vouched, err := r.vouched(ctx, p.Domain, owner); err != nil || vouched {
-				return p, err
+			vouched, err := r.vouched(ctx, p.Domain, Administrator(c.OrganizationID, "recheck"))
+			if err != nil {
+				failed = append(failed, err)
+			}
+			if err != nil || vouched {
+				return p, nil
 			}
 		case ProofByEntra:
 			if tenant := r.tenantOf(ctx, c, p.Domain); tenant == "" || tenant == c.TenantID {
@@ -142,10 +196,11 @@ func (r *Registrar) Recheck(ctx context.Context, id string) (*Connection, error)
 		}
 		return r.proof(p.Domain, DomainLapsed, p.By), nil
 	})
+	return c, errors.Join(append(failed, err)...)
 }
 
 // reprove changes the states of a connection's listed domains, and nothing else.
-func (r *Registrar) reprove(ctx context.Context, by Actor, id string, change func(DomainProof) (DomainProof, error)) (*Connection, error) {
+func (r *Registrar) reprove(ctx context.Context, by Actor, id string, change func(*Connection, DomainProof) (DomainProof, error)) (*Connection, error) {
 	before, err := r.cfg.Store.Connection(ctx, id)
 	if err != nil {
 		return nil, err
@@ -156,7 +211,7 @@ func (r *Registrar) reprove(ctx context.Context, by Actor, id string, change fun
 	next := before.Clone()
 	next.DomainProofs = nil
 	for _, domain := range before.Domains() {
-		p, err := change(before.proof(domain))
+		p, err := change(before, before.proof(domain))
 		if err != nil {
 			return nil, err
 		}

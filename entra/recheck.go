@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -131,11 +130,6 @@ func (r *rechecker) recheck(ctx context.Context, person provisioning.Key, o Rech
 		return out, NewError(KindConfiguration, fmt.Errorf("connection %s: nobody can be asked about an account: it needs a refresh token, or Entra and a credential", c.ID))
 	}
 	return r.byGraph(ctx, as, out)
-}
-
-// admits reports whether the connection leads to a tenant.
-func (c *Connection) admits(tenant string) bool {
-	return slices.Contains(c.AdmittedTenants(), tenant) || c.UseCommonEndpoint && c.AnyTenant
 }
 
 func (r *rechecker) byRefresh(ctx context.Context, who *claims.Identity, refresh credential.Secret) (Recheck, error) {

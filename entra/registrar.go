@@ -14,6 +14,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
+	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 // Errors of a Registrar.
@@ -42,7 +43,8 @@ type Change struct {
 // RegistrarConfig of a Registrar.
 type RegistrarConfig struct {
 	Store      ConnectionRegistry            // required
-	Domains    DomainAuthority               // nil: nobody vouches for an organization's domains
+	Domains    DomainAuthority               // nil: nobody vouches for an organization's domains; see DNSAuthority
+	Users      provisioning.UserLister       // the host's users, counted before a connection is deleted; nil: not counted
 	Clouds     []cloud.Cloud                 // as Config.Clouds
 	HTTPClient *http.Client                  // as Config.HTTPClient
 	Audit      func(context.Context, Change) // nil: nobody listens
@@ -125,9 +127,7 @@ func (r *Registrar) save(ctx context.Context, by Actor, c *Connection, confirmed
 			found = append(found, Finding{ConnectionID: next.ID, Field: "is_trust_emails_enabled", Problem: "tenant, cloud or client changed, so trust in its addresses was switched off", Fix: "switch it on again after checking the new tenant", Mender: aadsts.MenderHost, Severity: SeverityWarning})
 		}
 	}
-	if err := r.prove(ctx, by, before, next); err != nil {
-		return nil, found, err
-	}
+	found = append(found, r.prove(ctx, by, before, next)...)
 	saved, err := r.put(ctx, by, before, next)
 	return saved, found, err
 }
@@ -198,22 +198,6 @@ func (r *Registrar) put(ctx context.Context, by Actor, before, next *Connection)
 		}
 	}
 	return nil, ErrConflict
-}
-
-// Delete removes a connection. Version "" deletes whatever is stored.
-func (r *Registrar) Delete(ctx context.Context, by Actor, id, version string) error {
-	before, err := r.cfg.Store.Connection(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !by.owns(before.OrganizationID) {
-		return ErrNotFound // another's connection is none
-	}
-	if err := r.cfg.Store.Delete(ctx, id, version); err != nil {
-		return err
-	}
-	r.audit(ctx, by, before, nil)
-	return nil
 }
 
 // allowed holds an organization's administrator to their own organization, and away from what steers where we fetch from, whom we trust and whom we let in.
