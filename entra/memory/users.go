@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -129,7 +128,7 @@ func begin(ctx context.Context, c provisioning.Change) error {
 
 // put applies c to next and stores it in place of old (nil: none), if no rule is broken.
 func (s *Users) put(old, next *provisioning.User, c provisioning.Change) (*provisioning.User, error) {
-	applyChange(next, c)
+	c.Apply(next)
 	next.Version = rand.Text()
 	if err := s.check(next); err != nil {
 		return nil, err
@@ -137,37 +136,6 @@ func (s *Users) put(old, next *provisioning.User, c provisioning.Change) (*provi
 	s.unlink(old)
 	s.link(next)
 	return next.Clone(), nil
-}
-
-// applyChange writes the change into a user that nobody else sees.
-func applyChange(u *provisioning.User, c provisioning.Change) {
-	u.Keys = slices.DeleteFunc(u.Keys, func(k provisioning.Key) bool { return slices.Contains(c.DropKeys, k) })
-	for _, k := range c.AddKeys {
-		if !slices.Contains(u.Keys, k) {
-			u.Keys = append(u.Keys, k)
-		}
-	}
-	if c.Pending != nil {
-		u.Pending = slices.Clone(*c.Pending)
-	}
-	if c.Profile != nil {
-		u.Profile = c.Profile.Clone()
-	}
-	if c.Groups != nil {
-		u.Groups, u.GroupsAt = append([]claims.Group{}, *c.Groups...), c.GroupsAt
-	}
-	if c.Roles != nil {
-		u.Roles = append([]string{}, *c.Roles...)
-	}
-	for _, org := range c.Join {
-		if !slices.Contains(u.Organizations, org) {
-			u.Organizations = append(u.Organizations, org)
-		}
-	}
-	u.GroupsAt = utc(u.GroupsAt)
-	for i := range u.Pending {
-		u.Pending[i].Expires = utc(u.Pending[i].Expires)
-	}
 }
 
 // utc also takes off the monotonic clock reading, so that times compare as a database's would.
@@ -374,7 +342,7 @@ func (s *Users) load(u *provisioning.User, undo *[]func()) error {
 		return errors.New("memory: a user to load has no id")
 	}
 	next := u.Clone()
-	applyChange(next, provisioning.Change{}) // times as they are kept
+	provisioning.Change{}.Apply(next) // times as they are kept
 	old := s.byID[u.ID]
 	if next.Version == "" || old != nil {
 		next.Version = rand.Text()
