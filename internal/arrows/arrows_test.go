@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"entra/graph":                   {"claims", "entra/cloud", "entra/aadsts", "internal/outbound", "internal/strictjson"},
 	"provisioning":                  {"claims", "hrd", "internal/strictjson"},
 	"provisioning/provisioningtest": {"claims", "hrd", "provisioning", "internal/contract", "internal/strictjson"},
+	"provisioning/bulk":             {"claims", "hrd", "provisioning", "internal/strictjson"},
 	"entra":                         {"claims", "hrd", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/outbound", "internal/strictjson"},
 	"oauth2":                        {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/lastgood", "internal/outbound", "internal/strictjson"},
 	"wsfed":                         {"claims", "hrd", "entra", "entra/cloud", "entra/aadsts", "entra/credential", "entra/graph", "provisioning", "internal/lastgood", "internal/outbound", "internal/strictjson"},
