@@ -8,32 +8,57 @@ import (
 	"slices"
 )
 
-// Button is one connection on a login page.
+// Button is one way to sign in on a login page, as plain data: labels may be translated, addresses may get the return address (return_to) added.
 type Button struct {
-	ConnectionID, Label string
-	Href                string // of the Service's begin handler, relative to the origin
+	ConnectionID string // "" on the universal button
+	Label        string
+	Href         string // of the Service's handler, relative to the origin
 }
 
-// Buttons returns the connections that a login page shows for an application and an organization (either may be ""), ordered by label: those that
-// are on and, once they have proven home realm domains, only those that are always shown. Config.Connections must be a ConnectionLister.
+// noApplication stands for none where a store is asked for an application's connections: those that are on for all are listed for any id, and what else this one
+// brings EnabledFor leaves out.
+const noApplication = "(no application)"
+
+// Buttons returns the connections that a login page shows for an application and an organization (either may be ""): those that are on and, once they have
+// proven home realm domains, only those that are always shown. They are ordered by Connection.ButtonOrder, then by label.
+//
+// Config.Connections must be a ConnectionLister. It is asked for the application's connections and for the organization's, not for all that there are.
 func (s *Service) Buttons(ctx context.Context, application, organization string) ([]Button, error) {
 	lister, ok := s.cfg.Connections.(ConnectionLister)
 	if !ok {
 		return nil, errors.New("entra: for buttons Config.Connections must be a ConnectionLister")
 	}
-	var buttons []Button
-	for c, err := range lister.Connections(ctx, Filter{}) {
-		if err != nil {
-			return nil, err
-		}
-		if !c.EnabledFor(application, organization, false) || len(c.ProvenDomains()) > 0 && !c.AlwaysShowButton {
-			continue
-		}
-		buttons = append(buttons, Button{
-			ConnectionID: c.ID, Label: cmp.Or(c.DisplayName, c.Name),
-			Href: s.path + "/begin?" + url.Values{"connection": {c.ID}}.Encode(),
-		})
+	filters := []Filter{{Application: cmp.Or(application, noApplication)}}
+	if organization != "" {
+		filters = append(filters, Filter{Organization: organization})
 	}
-	slices.SortStableFunc(buttons, func(a, b Button) int { return cmp.Compare(a.Label, b.Label) })
+	seen := map[string]bool{}
+	var shown []*Connection
+	for _, f := range filters {
+		for c, err := range lister.Connections(ctx, f) {
+			if err != nil {
+				return nil, err
+			}
+			if !seen[c.ID] && c.EnabledFor(application, organization, false) && (c.AlwaysShowButton || len(c.ProvenDomains()) == 0) {
+				seen[c.ID] = true
+				shown = append(shown, c)
+			}
+		}
+	}
+	slices.SortFunc(shown, func(a, b *Connection) int {
+		return cmp.Or(cmp.Compare(a.ButtonOrder, b.ButtonOrder), cmp.Compare(a.buttonLabel(), b.buttonLabel()), cmp.Compare(a.ID, b.ID))
+	})
+	buttons := make([]Button, 0, len(shown))
+	for _, c := range shown {
+		buttons = append(buttons, Button{ConnectionID: c.ID, Label: c.buttonLabel(), Href: s.path + "/begin?" + url.Values{"connection": {c.ID}}.Encode()})
+	}
 	return buttons, nil
 }
+
+// UniversalButton leads to the page that asks for an address, and from there to whatever connection the address's domain belongs to. A login page shows it in the
+// place of the others, or beside them, as its application wants.
+func (s *Service) UniversalButton() Button {
+	return Button{Label: "Sign in with SSO", Href: s.path + "/discover"}
+}
+
+func (c *Connection) buttonLabel() string { return cmp.Or(c.DisplayName, c.Name) }

@@ -68,6 +68,7 @@ type Connection struct {
 	DomainProofs       []DomainProof // written by the Registrar only
 	AllowMailProviders bool          // home realm domains may be those of mail providers (gmail.com)
 	AlwaysShowButton   bool          // also when there are proven domains
+	ButtonOrder        int           // where its button stands: lower ones first, equal ones by label
 
 	UseCommonEndpoint bool
 	AllowedTenants    []string // GUIDs in lower case; with UseCommonEndpoint. See AdmittedTenants

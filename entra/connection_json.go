@@ -57,6 +57,7 @@ var (
 		{"is_auto_join_organization_enabled", func(c *Connection) any { return &c.AutoJoinOrganization }},
 		{"upstream_params", func(c *Connection) any { return &c.UpstreamParams }},
 
+		{"button_order", func(c *Connection) any { return &c.ButtonOrder }},
 		{"tenant_id", func(c *Connection) any { return &c.TenantID }},
 		{"allowed_tenants", func(c *Connection) any { return &c.AllowedTenants }},
 		{"is_any_tenant_allowed", func(c *Connection) any { return &c.AnyTenant }},
@@ -112,7 +113,7 @@ const enabledMember = "is_enabled"
 //
 //	top level                       is_enabled, version, organization_id, organizations, is_all_applications_enabled
 //	tenant                          tenant_id, cloud, allowed_tenants, is_any_tenant_allowed
-//	home realm domains              home_realm_domain_proofs, is_mail_provider_domain_allowed
+//	home realm domains, buttons     home_realm_domain_proofs, is_mail_provider_domain_allowed, button_order
 //	linking                         is_trust_emails_enabled, is_keep_other_identities
 //	credentials                     client_secret_expires_at, next_client_secret_expires_at, federated_token_file; read but not written:
 //	                                client_secret, next_client_secret, client_certificate, next_client_certificate

@@ -43,6 +43,8 @@ func filled(t *testing.T) *entra.Connection {
 			*p = true
 		case *[]string:
 			*p = []string{name + " 1", name + " 2"}
+		case *int:
+			*p = 7
 		case *time.Time:
 			*p = time.Unix(1800000000, 0).UTC()
 		case *entra.Strategy:

@@ -4,7 +4,7 @@
 // address or a button to Entra and back: begin, finish, enrich, provision. Protocols are plugged in ([Protocol]): packages
 // oauth2 and wsfed.
 //
-// The way of a sign-in, file by file: discover.go, begin.go, flow.go, finish.go, enrich.go, provision.go; handler.go
+// The way of a sign-in, file by file: buttons.go, discover.go, begin.go, flow.go, finish.go, enrich.go, provision.go; handler.go
 // puts HTTP around it. Beside it: target.go makes a connection ready for its protocol, upstream.go and returnto.go guard what goes
 // out and where people return to, signout.go, refresh.go, adminconsent.go and unsolicited.go are the other ways in and out. The days after: recheck.go and
 // sweep.go (what became of people's accounts).

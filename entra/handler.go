@@ -8,7 +8,9 @@ import (
 
 // ServeHTTP serves, below the path of Config.BaseURL:
 //
+//	GET  /discover            return_to                    a plain page that asks for an address, where the host has none of its own
 //	POST /discover            form: address, return_to     home realm discovery: on to the person's own sign-in page
+//	POST /discover            JSON: address, return_to     the same for a page's script: {"url": …}, or {"error": {…}} and its status
 //	GET  /begin               connection, login_hint, return_to
 //	GET, POST /callback/{p}   what comes back; p is oauth2 or wsfed
 //	GET  /signout/{p}         front-channel sign-out
@@ -23,6 +25,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	step, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	switch {
+	case rest == "/discover" && r.Method == http.MethodGet:
+		s.addressPage(w, r)
 	case rest == "/discover" && r.Method == http.MethodPost:
 		s.limited(w, r, step, s.serveDiscover)
 	case rest == "/begin" && r.Method == http.MethodGet:
@@ -46,23 +50,6 @@ func (s *Service) limited(w http.ResponseWriter, r *http.Request, step string, n
 		}
 	}
 	next(w, r)
-}
-
-func (s *Service) serveDiscover(w http.ResponseWriter, r *http.Request) {
-	a, err := ReadArrival(r)
-	if err != nil {
-		s.showError(w, r, s.fail(r.Context(), "discover", newAttempt(), nil, err))
-		return
-	}
-	o, err := s.requestOptions(r, a.Form.Get("return_to"), "")
-	if err == nil {
-		var d *Departure
-		if d, err = s.BeginByAddress(r.Context(), a.Form.Get("address"), o); err == nil {
-			d.Redirect(w, r)
-			return
-		}
-	}
-	s.showError(w, r, err)
 }
 
 func (s *Service) serveBegin(w http.ResponseWriter, r *http.Request) {
@@ -198,6 +185,10 @@ func (s *Service) requestOptions(r *http.Request, returnTo, loginHint string) (o
 func (s *Service) showError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	secureHeaders(w)
+	if isJSON(r) {
+		writeJSON(w, e.Status(), jsonAnswer{Error: &jsonError{e.Kind.String(), e.Public, e.Attempt}})
+		return
+	}
 	if s.cfg.OnError != nil {
 		s.cfg.OnError(w, r, e)
 		return

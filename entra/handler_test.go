@@ -194,7 +194,7 @@ func TestRequestsThatAreNotAnswers(t *testing.T) {
 	}
 	for path, status := range map[string]int{
 		"/sso/callback/saml": http.StatusBadRequest, "/sso/unknown": http.StatusNotFound, "/sso": http.StatusNotFound, "/other": http.StatusNotFound,
-		"/sso/discover": http.StatusMethodNotAllowed, "/sso/callback/oauth2/more": http.StatusBadRequest, "/ssoo/begin": http.StatusNotFound,
+		"/sso/callback/oauth2/more": http.StatusBadRequest, "/ssoo/begin": http.StatusNotFound,
 	} {
 		require.Equal(t, status, serve(s, httptest.NewRequest(http.MethodGet, "https://auth.example.com"+path, nil)).StatusCode, path)
 	}
