@@ -85,7 +85,8 @@ type Identity struct {
 	Roles          []string // app roles of the application, as the token spells them
 	DirectoryRoles []string // wids: template ids of Entra's directory roles
 
-	AuthTime time.Time // when the person last proved who they are, UTC; zero when the token does not say
+	AuthTime   time.Time // when the person last proved who they are, UTC; zero when the token does not say
+	SessionEnd time.Time // when the provider's own session ends at the latest, UTC; zero when the token does not say (Entra's do not)
 
 	Extended map[string]any // extended profile from Graph, under Graph's own names; nil until it is asked for
 	Raw      map[string]any // every claim under its own name; numbers are json.Number

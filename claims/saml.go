@@ -20,9 +20,11 @@ type SAML struct {
 	// Tenant is the tenant under whose Entra issuer the assertion was verified, a lower-case GUID.
 	// "" means that the issuer is not Entra (AD FS): the tenant and object ids in the attributes are then not read,
 	// because AD FS can emit any claim under any name.
-	Tenant     string
-	AuthTime   time.Time
-	SessionID  string
+	Tenant    string
+	AuthTime  time.Time
+	SessionID string
+	// SessionEnd is the earliest SessionNotOnOrAfter (SAML 2.0 core, section 2.7.2); zero when the assertion has none.
+	SessionEnd time.Time
 	Attributes []Attribute
 }
 
@@ -86,6 +88,7 @@ func FromVerifiedSAML(a SAML) (*Identity, error) {
 		Subject:        a.Subject,
 		SessionID:      a.SessionID,
 		AuthTime:       a.AuthTime,
+		SessionEnd:     a.SessionEnd,
 		Username:       firstOf(one(attrUPN), one(attrName)),
 		Name:           firstOf(one(attrDisplayName), one(attrCommonName)),
 		GivenName:      one(attrGivenName),

@@ -58,7 +58,7 @@ func TestFromVerifiedSAML(t *testing.T) {
 		attr(roleClaims+"groups", other, `contoso.com\Sales`), attr(roleClaims+"role", "Reader"), attr(roleClaims+"wids", other),
 		attr("http://schemas.example/department", "R&D"), attr("http://schemas.example/sites", "A", "B"),
 	)
-	a.AuthTime, a.SessionID = time.Unix(1700000000, 0).UTC(), "session-1"
+	a.AuthTime, a.SessionID, a.SessionEnd = time.Unix(1700000000, 0).UTC(), "session-1", time.Unix(1700003600, 0).UTC()
 	id, err := claims.FromVerifiedSAML(a)
 	require.NoError(t, err)
 	assert.Equal(t, stsIssuer, id.Issuer)
@@ -75,6 +75,7 @@ func TestFromVerifiedSAML(t *testing.T) {
 	assert.Equal(t, []string{"Reader"}, id.Roles)
 	assert.Equal(t, []string{other}, id.DirectoryRoles)
 	assert.Equal(t, a.AuthTime, id.AuthTime)
+	assert.Equal(t, a.SessionEnd, id.SessionEnd)
 	assert.Equal(t, "session-1", id.SessionID)
 	assert.Equal(t, "R&D", id.Raw["http://schemas.example/department"])
 	assert.Equal(t, []any{"A", "B"}, id.Raw["http://schemas.example/sites"])

@@ -262,6 +262,9 @@ func (k *checker) domains() {
 
 func (k *checker) provisioning() {
 	c := k.c
+	if c.MaxSessionSeconds < 0 || c.MaxSessionSeconds > maxSessionSeconds {
+		k.fault("max_session_seconds", "is not between 0 and one year", "enter seconds; 0 is no advice")
+	}
 	if c.AutoJoinOrganization && c.OrganizationID == "" {
 		k.warn("is_auto_join_organization_enabled", "has no effect: the connection belongs to no organization", "switch it off, or make the connection the organization's own")
 	}

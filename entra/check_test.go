@@ -95,6 +95,8 @@ func TestCheckFindsEachFault(t *testing.T) {
 		change func(*entra.Connection)
 		want   string
 	}{
+		"session of no time":  {func(c *entra.Connection) { c.MaxSessionSeconds = -1 }, errorIn + "max_session_seconds"},
+		"session of ages":     {func(c *entra.Connection) { c.MaxSessionSeconds = 366*24*3600 + 1 }, errorIn + "max_session_seconds"},
 		"no name":             {func(c *entra.Connection) { c.Name = "" }, errorIn + "name"},
 		"name of two lines":   {func(c *entra.Connection) { c.Name = "a\nb" }, errorIn + "name"},
 		"name with an edge":   {func(c *entra.Connection) { c.Name = " a" }, errorIn + "name"},

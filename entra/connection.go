@@ -81,6 +81,7 @@ type Connection struct {
 	CreateMissingUsers   bool                     // just-in-time provisioning
 	AutoJoinOrganization bool                     // the user joins OrganizationID
 	KeepOtherIdentities  bool                     // linking leaves email, phone and social identities in place
+	MaxSessionSeconds    int                      // how long the host's session may last after a sign-in, as advice (SignIn.NotAfter); 0: no advice
 	UseCustomDomain      bool                     // callback URL on the host's custom domain
 	Scopes               []string                 // OAuth 2.0: beyond openid profile email
 	ResponseMode         string                   // OAuth 2.0: "" is query; "form_post"

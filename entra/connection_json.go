@@ -70,6 +70,7 @@ var (
 		{"next_client_secret_expires_at", func(c *Connection) any { return &c.NextClientSecretExpires }},
 		{"federated_token_file", func(c *Connection) any { return &c.FederatedTokenFile }},
 		{"has_own_signing_keys", func(c *Connection) any { return &c.OwnSigningKeys }},
+		{"max_session_seconds", func(c *Connection) any { return &c.MaxSessionSeconds }},
 		{"scopes", func(c *Connection) any { return &c.Scopes }},
 		{"response_mode", func(c *Connection) any { return &c.ResponseMode }},
 		{"realm", func(c *Connection) any { return &c.Realm }},
@@ -117,6 +118,7 @@ const enabledMember = "is_enabled"
 //	linking                         is_trust_emails_enabled, is_keep_other_identities
 //	credentials                     client_secret_expires_at, next_client_secret_expires_at, federated_token_file; read but not written:
 //	                                client_secret, next_client_secret, client_certificate, next_client_certificate
+//	sessions                        max_session_seconds
 //	OAuth 2.0                       scopes, response_mode
 //	WS-Federation                   realm, is_provider_initiated_allowed, metadata_signers, is_insecure_sha1,
 //	                                is_missing_confirmation_allowed, is_carriage_return_allowed

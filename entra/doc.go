@@ -7,7 +7,8 @@
 // The way of a sign-in, file by file: buttons.go, discover.go, begin.go, flow.go, finish.go, enrich.go, provision.go; handler.go
 // puts HTTP around it. Beside it: target.go makes a connection ready for its protocol, upstream.go and returnto.go guard what goes
 // out and where people return to, signout.go, refresh.go, adminconsent.go and unsolicited.go are the other ways in and out. The days after: recheck.go and
-// sweep.go (what became of people's accounts).
+// sweep.go (what became of people's accounts), session.go (how long, and into which organization), ended.go (whose sessions end when a connection changes), assign.go and
+// emergency.go (an administrator ties an account to a connection; break-glass users).
 //
 // Connections change through a [Registrar] only: registrar.go, domains.go (whose domain it is), tenant.go (whose people come) and
 // guarded.go (what an organization's administrator may not change). connection.go and check.go say what a connection is; guide.go what its administrator

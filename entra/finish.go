@@ -131,7 +131,7 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 	}
 	in := &SignIn{
 		Identity: id, Connection: c, Application: f.Application, Organization: f.organization(c),
-		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: from, groups: id.Groups, verified: f.Verified,
+		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: from, groups: id.Groups, verified: f.Verified, byHomeRealm: f.ByHomeRealm,
 	}
 	if f.Test {
 		report, err := s.report(ctx, in)
@@ -143,6 +143,7 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 	if err := s.provision(ctx, in); err != nil {
 		return nil, err
 	}
+	in.NotAfter, in.NotAfterBy = s.notAfter(in)
 	return in, nil
 }
 

@@ -33,16 +33,17 @@ func TestJoining(t *testing.T) {
 		organization string
 		byAddress    bool
 		joins        string
+		why          provisioning.JoinRefusal
 	}{
-		"own, named":                         {own, "org_contoso", false, "org_contoso"},
-		"own, by home realm discovery":       {own, "", true, "org_contoso"},
-		"own, discovery beats what is named": {own, "org_northwind", true, "org_contoso"},
-		"own, auto-join off":                 {func(c *entra.Connection) { c.OrganizationID = "org_contoso" }, "org_contoso", false, ""},
-		"shared, switched on":                {shared, "org_northwind", false, "org_northwind"},
-		"shared, its policy is closed":       {shared, "org_closed", false, ""},
-		"shared, unknown to the host":        {shared, "org_unknown", false, ""},
-		"shared, a foreign organization":     {shared, "org_contoso", false, ""},
-		"shared, none named":                 {shared, "", false, ""},
+		"own, named":                         {own, "org_contoso", false, "org_contoso", ""},
+		"own, by home realm discovery":       {own, "", true, "org_contoso", ""},
+		"own, discovery beats what is named": {own, "org_northwind", true, "org_contoso", ""},
+		"own, auto-join off":                 {func(c *entra.Connection) { c.OrganizationID = "org_contoso" }, "org_contoso", false, "", provisioning.JoinClosed},
+		"shared, switched on":                {shared, "org_northwind", false, "org_northwind", ""},
+		"shared, its policy is closed":       {shared, "org_closed", false, "", provisioning.JoinClosed},
+		"shared, unknown to the host":        {shared, "org_unknown", false, "", ""},
+		"shared, a foreign organization":     {shared, "org_contoso", false, "", ""},
+		"shared, none named":                 {shared, "", false, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, func(c *entra.Config) { c.Organizations = lobby{} })
@@ -56,6 +57,7 @@ func TestJoining(t *testing.T) {
 			in, err := h.Finish(t.Context(), h.arrival(t, d, entratest.Ann))
 			require.NoError(t, err)
 			require.Equal(t, test.joins, in.Decision.Joined)
+			require.Equal(t, test.why, in.Decision.NotJoined)
 			if test.joins == "" {
 				require.Empty(t, in.User.Organizations)
 			} else {

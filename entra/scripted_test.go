@@ -37,6 +37,7 @@ type gullible struct {
 	fail     error                // what Finish answers
 	state    []byte               // the driver's state
 	payload  map[string]any       // of the identity
+	edit     func(*claims.Identity)
 }
 
 func (g *gullible) Strategy() entra.Strategy {
@@ -83,6 +84,9 @@ func (g *gullible) Finish(_ context.Context, q entra.FinishRequest) (*claims.Ide
 		return nil, nil, err
 	}
 	id, err := claims.FromVerifiedJWT(b)
+	if g.edit != nil && err == nil {
+		g.edit(id)
+	}
 	return id, nil, err
 }
 

@@ -1,6 +1,8 @@
 package entra
 
 import (
+	"time"
+
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/provisioning"
@@ -8,22 +10,35 @@ import (
 
 // SignIn is a person who signed in, and what was decided about them.
 type SignIn struct {
-	User                      *provisioning.User    // nil without Config.Users
-	Identity                  *claims.Identity      // complete: with what Graph knows
-	Connection                *Connection           // read only
-	Decision                  provisioning.Decision // without Config.Users the zero value, and nothing was decided
-	Application, Organization string
-	ReturnTo                  string // may be redirected to
-	Data                      []byte // BeginOptions.Data
+	User         *provisioning.User    // nil without Config.Users
+	Identity     *claims.Identity      // complete: with what Graph knows
+	Connection   *Connection           // read only
+	Decision     provisioning.Decision // without Config.Users the zero value, and nothing was decided
+	Application  string
+	Organization string // where the person wants to go: ask Service.MayEnter whether they may
+	ReturnTo     string // may be redirected to
+	Data         []byte // BeginOptions.Data
 	// Tokens are Entra's: the access token for Graph and, if asked for, the refresh token (Service.Refresh). nil over WS-Federation. Nobody stores them but
 	// the host. Where Graph answers the host's own call with a claims challenge (*ProviderError with Claims), Begin with BeginOptions.Claims.
 	Tokens  *credential.Token
 	Attempt string // the attempt's id, as in the logs
+	// NotAfter is advice: when the host's session should end at the latest, UTC, because what it rests on is no longer known to hold. It is the earliest of these, and
+	// NotAfterBy names which; zero and "" when none is known.
+	//
+	//   - "connection": the connection's own maximum (MaxSessionSeconds), from now.
+	//   - "provider": the end of the provider's session, where the token names one (SAML 2.0 core, section 2.7.2). Entra's tokens do not: its sign-in frequency
+	//     shows only when a refresh token is refused.
+	//   - "groups": when the groups in this SignIn become too old to go by (Config.GroupsMaxAge after they were known for certain).
+	//
+	// An ID token's own expiry is none of them: it says until when the token may be accepted, not how long a session lasts (OpenID Connect Core 1.0, section 2).
+	NotAfter   time.Time
+	NotAfterBy string
 	// GroupsFrom says where the groups come from: "token", "graph", "before" (known from an earlier sign-in), "" when they are not known.
 	GroupsFrom string
 
-	groups   claims.Groups
-	verified string // BeginOptions.VerifiedAddress
+	groups      claims.Groups
+	verified    string // BeginOptions.VerifiedAddress
+	byHomeRealm bool   // an address led here
 }
 
 // Groups returns the person's groups as the host's tokens should say them, and whether they are known at all: those of this sign-in, or

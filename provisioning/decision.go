@@ -122,8 +122,9 @@ type Decision struct {
 	// the very same address. It is what is_confirmed says in the host's tokens. Without it the address is for display:
 	// stored as unverified, no way to sign in, and it satisfies no policy of an organization.
 	Confirmed bool
-	// Joined is the organization that the user joined now; "" if none.
-	Joined string
+	// Joined is the organization that the user joined now; "" if none. NotJoined says why they did not join Policy.Join; "" also where they are in it already.
+	Joined    string
+	NotJoined JoinRefusal
 	// Changed names what was written to the profile: email, email_verified, given_name, family_name, picture, extended.
 	Changed []string
 	// EmailCollision says that the profile's address was left as it was because another user has the new one.

@@ -14,7 +14,7 @@
 //   - Every outcome is a [Decision]: data for a dry run, for support people and for the host's audit log.
 //
 // The map: key.go (what an identity is known by), address.go (how addresses are compared), user.go, apply.go and store.go (what the host
-// stores, and the contract of its store), policy.go, decision.go, decide.go and record.go (the decision), sync.go (profile, groups and
+// stores, and the contract of its store), policy.go, decision.go, decide.go and record.go (the decision), sync.go and joining.go (profile, groups and
 // membership), provisioner.go (applying it), audit.go (what the host's audit log hears), act.go and assign.go (what administrators do: rebind, unlink, assign),
 // person.go (one person's data exported and erased). Package provisioningtest is the contract suite for a host's own store.
 //

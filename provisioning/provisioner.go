@@ -202,7 +202,7 @@ func (p *Provisioner) create(ctx context.Context, w *work) (*User, Decision, err
 		// Whoever has the address is not this person as far as anybody knows. Linking here would make the unique column decide
 		// what Decide has just refused.
 		d := w.decision
-		d.Action, d.Reason, d.Joined, d.Changed = ActionRefuse, ReasonEmailTaken, "", nil
+		d.Action, d.Reason, d.Joined, d.NotJoined, d.Changed = ActionRefuse, ReasonEmailTaken, "", "", nil
 		return nil, d, &Refused{d}
 	case err != nil:
 		return nil, Decision{}, fmt.Errorf("provisioning: creating the user: %w", err)

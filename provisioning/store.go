@@ -85,7 +85,7 @@ type BulkCreator interface {
 type Organization struct {
 	ID             string
 	AllowedDomains []string // canonical; empty: any
-	AutoJoin       bool     // people join by themselves
+	AutoJoin       bool     // people join by themselves; off is the policy "self-join off"
 	Suspended      bool     // nobody joins
 }
 

@@ -38,8 +38,8 @@ func changeFor(p Policy, id *claims.Identity, key Key, d Decision, user *User, r
 			c.Groups, c.GroupsAt = &list, p.Now.UTC()
 		}
 	}
-	if org := p.joins(id, d, old); org != "" {
-		c.Join, d.Joined = []string{org}, org
+	if d.Joined, d.NotJoined = p.joins(id, d, old); d.Joined != "" {
+		c.Join = []string{d.Joined}
 	}
 	return c, d
 }
@@ -147,19 +147,4 @@ func sortGroups(list []claims.Group) []claims.Group {
 func fresh(at, now time.Time, refresh time.Duration) bool {
 	age := now.Sub(at)
 	return !at.IsZero() && age >= 0 && age < refresh
-}
-
-// joins returns the organization that the person joins now. An address that is not confirmed joins nothing, not even an
-// organization that admits any domain.
-func (p Policy) joins(id *claims.Identity, d Decision, user *User) string {
-	o := p.Join
-	switch {
-	case o == nil, o.ID == "", !o.AutoJoin, o.Suspended, !d.Confirmed:
-		return ""
-	case slices.Contains(user.Organizations, o.ID):
-		return ""
-	case len(o.AllowedDomains) > 0 && !slices.Contains(o.AllowedDomains, domainOf(Fold(id.Email.Address))):
-		return ""
-	}
-	return o.ID
 }

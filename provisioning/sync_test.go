@@ -205,17 +205,18 @@ func TestJoin(t *testing.T) {
 		proven bool
 		member bool
 		joined bool
+		why    provisioning.JoinRefusal
 	}{
-		"any domain":          {&provisioning.Organization{ID: "org", AutoJoin: true}, true, false, true},
-		"allowed domain":      {&provisioning.Organization{ID: "org", AutoJoin: true, AllowedDomains: []string{"fabrikam.example", "contoso.com"}}, true, false, true},
-		"other domain":        {&provisioning.Organization{ID: "org", AutoJoin: true, AllowedDomains: []string{"fabrikam.example", "toso.com"}}, true, false, false},
-		"unproven, any":       {&provisioning.Organization{ID: "org", AutoJoin: true}, false, false, false},
-		"unproven, allowed":   {&provisioning.Organization{ID: "org", AutoJoin: true, AllowedDomains: []string{"contoso.com"}}, false, false, false},
-		"no auto-join":        {&provisioning.Organization{ID: "org"}, true, false, false},
-		"suspended":           {&provisioning.Organization{ID: "org", AutoJoin: true, Suspended: true}, true, false, false},
-		"a member already":    {&provisioning.Organization{ID: "org", AutoJoin: true}, true, true, false},
-		"no organization":     {nil, true, false, false},
-		"organization's zero": {&provisioning.Organization{AutoJoin: true}, true, false, false},
+		"any domain":          {&provisioning.Organization{ID: "org", AutoJoin: true}, true, false, true, ""},
+		"allowed domain":      {&provisioning.Organization{ID: "org", AutoJoin: true, AllowedDomains: []string{"fabrikam.example", "contoso.com"}}, true, false, true, ""},
+		"other domain":        {&provisioning.Organization{ID: "org", AutoJoin: true, AllowedDomains: []string{"fabrikam.example", "toso.com"}}, true, false, false, provisioning.JoinDomain},
+		"unproven, any":       {&provisioning.Organization{ID: "org", AutoJoin: true}, false, false, false, provisioning.JoinUnconfirmed},
+		"unproven, allowed":   {&provisioning.Organization{ID: "org", AutoJoin: true, AllowedDomains: []string{"contoso.com"}}, false, false, false, provisioning.JoinUnconfirmed},
+		"no auto-join":        {&provisioning.Organization{ID: "org"}, true, false, false, provisioning.JoinClosed},
+		"suspended":           {&provisioning.Organization{ID: "org", AutoJoin: true, Suspended: true}, true, false, false, provisioning.JoinSuspended},
+		"a member already":    {&provisioning.Organization{ID: "org", AutoJoin: true}, true, true, false, ""},
+		"no organization":     {nil, true, false, false, ""},
+		"organization's zero": {&provisioning.Organization{AutoJoin: true}, true, false, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := known(provisioning.Profile{})
@@ -238,6 +239,7 @@ func TestJoin(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, got.Organizations)
 			require.Equal(t, c.joined, d.Joined == "org")
+			require.Equal(t, c.why, d.NotJoined)
 			require.Equal(t, c.joined, len(b.spy.writes) == 1)
 		})
 	}

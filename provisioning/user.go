@@ -57,7 +57,7 @@ type Change struct {
 	Groups              *[]claims.Group // the whole list; the time is GroupsAt
 	GroupsAt            time.Time       // with Groups: when they were known for certain
 	Roles               *[]string       // the whole list of what rules gave for groups
-	Join                []string        // organizations to add; one that the user is in already changes nothing
+	Join                []string        // organizations to add, with what new members get there, such as default roles; one that the user is in already changes nothing
 }
 
 // Holds reports whether the user holds this very key.

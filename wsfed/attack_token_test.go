@@ -483,7 +483,8 @@ func TestInstants(t *testing.T) {
 		until := func(at string) string {
 			return bent(token20(), func(k *token) { k.authns = authn20(`SessionNotOnOrAfter="` + at + `"`) })
 		}
-		accept(t, until(stamp(time.Minute)))
+		id := accept(t, until(stamp(time.Minute)))
+		require.True(t, forgeNow.Add(time.Minute).Equal(id.SessionEnd), "%s", id.SessionEnd) // the host ends its session then
 		refuseAll(t, true, []attack{
 			{"ended", until(stamp(-wsfed.DefaultSkew)), expired},
 			{"ends at no time", until("late"), unreadable},

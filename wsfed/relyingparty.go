@@ -368,7 +368,7 @@ func (p *RelyingParty) identity(a *assertion, tenant string) (*claims.Identity, 
 		return nil, refuse(CheckSubject, "the token names nobody")
 	}
 	identity, err := claims.FromVerifiedSAML(claims.SAML{
-		Issuer: a.issuer, Subject: subject, Tenant: tenant, AuthTime: a.authTime(), SessionID: a.session, Attributes: a.attributes,
+		Issuer: a.issuer, Subject: subject, Tenant: tenant, AuthTime: a.authTime(), SessionID: a.session, SessionEnd: a.sessionEnd, Attributes: a.attributes,
 	})
 	if err != nil {
 		return nil, &VerificationError{CheckClaims, err}
