@@ -47,6 +47,7 @@ var (
 	_ entra.Driver    = (*driver)(nil)
 	_ entra.SignOuter = (*driver)(nil)
 	_ entra.Diagnoser = (*driver)(nil)
+	_ entra.Ender     = (*driver)(nil)
 )
 
 type driver struct {
@@ -214,9 +215,30 @@ func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
 	if _, err := p.rule(provider); err != nil {
 		return found("metadata_url", err, "Check that the metadata address belongs to the tenant or provider of this connection.", aadsts.MenderAppOwner)
 	}
-	ends, err := p.Expiries(ctx, warnBefore)
+	warnings, err := endings(ctx, p, t, warnBefore)
 	if err != nil {
 		return found("metadata_url", err, "Check the metadata address once more.", aadsts.MenderAppOwner)
+	}
+	return warnings
+}
+
+// Endings implements entra.Ender.
+func (d *driver) Endings(ctx context.Context, t entra.Target, within time.Duration) (entra.Findings, error) {
+	p, err := d.open(ctx, t, true)
+	if err != nil {
+		return nil, err
+	}
+	found, err := endings(ctx, p, t, within)
+	if err != nil {
+		return nil, asEntraError(err, entra.KindUnavailable)
+	}
+	return found, nil
+}
+
+func endings(ctx context.Context, p *RelyingParty, t entra.Target, within time.Duration) (entra.Findings, error) {
+	ends, err := p.Expiries(ctx, within)
+	if err != nil {
+		return nil, err
 	}
 	var warnings entra.Findings
 	for _, e := range ends {
@@ -226,7 +248,7 @@ func (d *driver) Diagnose(ctx context.Context, t entra.Target) entra.Findings {
 			Fix: w.fix, Mender: w.mender, Severity: entra.SeverityWarning,
 		})
 	}
-	return warnings
+	return warnings, nil
 }
 
 // warnBefore leaves time for a change at a customer's.
