@@ -265,6 +265,11 @@ func TestEncryptedAttacks(t *testing.T) {
 		"CBC, a letter of the name":     response(encryption{data: aes256CBC, bend: flip(3)}.assertion(good)),
 		"CBC, text altered":             response(encryption{data: aes128CBC, bend: flip(-300)}.assertion(good)),
 		"triple DES":                    response(encryption{data: aes256CBC, claim: nsEnc + "tripledes-cbc"}.assertion(good)), // the library reads AES under this name
+		"AES-256 named AES-128, GCM":    response(encryption{claim: aes128GCM}.assertion(good)),
+		"AES-128 named AES-256, GCM":    response(encryption{data: aes128GCM, claim: aes256GCM}.assertion(good)),
+		"AES-256 named AES-128, CBC":    response(encryption{data: aes256CBC, claim: aes128CBC}.assertion(good)),
+		"AES-128 named AES-256, CBC":    response(encryption{data: aes128CBC, claim: aes256CBC}.assertion(good)),
+		"AES-192 named AES-256":         response(encryption{data: nsEnc11 + "aes192-gcm", claim: aes256GCM}.assertion(good)),
 		"AES-192":                       response(encryption{data: nsEnc11 + "aes192-gcm"}.assertion(good)),
 		"no algorithm":                  change(sealed, ` Algorithm="`+aes256GCM+`"`, ``),
 		"key size":                      change(sealed, ` Algorithm="`+aes256GCM+`"></e:EncryptionMethod>`, ` Algorithm="`+aes256GCM+`"><e:KeySize>256</e:KeySize></e:EncryptionMethod>`),

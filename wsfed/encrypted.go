@@ -41,12 +41,12 @@ const (
 	digestSHA256 = xmlencNS + "sha256"
 )
 
-// dataMethods encrypt the token. Triple DES is not among them: its blocks are too short.
-var dataMethods = map[string]bool{
-	xmlencNS + "aes128-cbc":   true,
-	xmlencNS + "aes256-cbc":   true,
-	xmlenc11NS + "aes128-gcm": true,
-	xmlenc11NS + "aes256-gcm": true,
+// dataMethods encrypt the token, by a key of so many bytes. Triple DES is not among them: its blocks are too short.
+var dataMethods = map[string]int{
+	xmlencNS + "aes128-cbc":   16,
+	xmlencNS + "aes256-cbc":   32,
+	xmlenc11NS + "aes128-gcm": 16,
+	xmlenc11NS + "aes256-gcm": 32,
 }
 
 // keyMethods encrypt its key: RSA-OAEP. RSA 1.5 is not among them, for every refusal of it is an oracle (Bleichenbacher, 1998). The
@@ -138,7 +138,7 @@ func readEncrypted(d *document, token int) (*encrypted, error) {
 		return nil, err
 	}
 	var e encrypted
-	if e.data.algorithm, _ = d.attr(parts[0], "Algorithm"); !dataMethods[e.data.algorithm] || d.nodes[parts[0]].next != parts[0]+1 {
+	if e.data.algorithm, _ = d.attr(parts[0], "Algorithm"); dataMethods[e.data.algorithm] == 0 || d.nodes[parts[0]].next != parts[0]+1 {
 		return nil, errors.New("an encryption method that is not accepted")
 	}
 	if e.data.value, err = cipherValue(d, parts[len(parts)-1]); err != nil {

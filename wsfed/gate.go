@@ -351,6 +351,7 @@ const (
 	isNameStart // ASCII only: no name in any token or metadata document is anything else
 	isName
 	isPlain // means nothing anywhere in text or attribute values
+	isURI   // may stand in a namespace name anywhere; '#' and '%' may at some places (RFC 3986, section 2). '&' would be a reference
 )
 
 var class = func() (t [256]byte) {
@@ -369,6 +370,9 @@ var class = func() (t [256]byte) {
 		case c > ' ' && c != 0x7F && c != 0xEF:
 			t[c] = isPlain
 		}
+	}
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?@!$'()*+,;=") {
+		t[c] |= isURI
 	}
 	return t
 }()

@@ -130,15 +130,24 @@ func (g *gate) lookup(prefix span) (span, error) {
 	return span{}, g.fail("a prefix is not declared")
 }
 
-// isNamespace accepts an absolute URI in printable ASCII, written without references: equal names are then equal bytes.
-// Canonicalization of relative ones is undefined (https://www.w3.org/TR/xml-c14n/#NoNSPrefixRewriting and Appendix A there).
+// isNamespace accepts an absolute URI in the characters of RFC 3986, written without references: equal names are then equal bytes. Brackets, which could only be
+// about an IPv6 address, are not among them. Canonicalization of relative URIs is undefined (https://www.w3.org/TR/xml-c14n/#NoNSPrefixRewriting and Appendix A
+// there), and libxml2 canonicalizes nothing whose namespace is no URI.
 func isNamespace(uri []byte) bool {
 	scheme := bytes.IndexByte(uri, ':')
 	if scheme < 1 || len(uri) > 512 {
 		return false
 	}
+	fragment := false
 	for i, c := range uri {
-		if c <= ' ' || c >= 0x7F || c == '&' || i < scheme && !isScheme(c, i) {
+		switch {
+		case i < scheme && !isScheme(c, i):
+			return false
+		case class[c]&isURI != 0:
+		case c == '#' && !fragment:
+			fragment = true
+		case c == '%' && i+2 < len(uri) && isHex(uri[i+1]) && isHex(uri[i+2]):
+		default:
 			return false
 		}
 	}
@@ -158,3 +167,5 @@ func isScheme(c byte, i int) bool {
 	}
 	return false
 }
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }

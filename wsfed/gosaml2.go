@@ -1,7 +1,11 @@
 package wsfed
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"crypto/tls"
+	"encoding/base64"
+	"errors"
 
 	"github.com/russellhaering/gosaml2/types"
 )
@@ -24,9 +28,33 @@ func decrypt(e *encrypted, keys []tls.Certificate) (plain []byte, err error) {
 		CipherValue: e.data.value, EncryptionMethod: types.EncryptionMethod{Algorithm: e.data.algorithm}, EncryptedKey: key,
 	}
 	for i := range keys {
-		if plain, err = token.DecryptBytes(&keys[i]); err == nil {
-			return plain, nil
+		var length int
+		if length, err = sessionKeyLength(e, &keys[i]); err != nil {
+			continue
 		}
+		if length != dataMethods[e.data.algorithm] {
+			return nil, errors.New("the token's key is not as long as its method says")
+		}
+		return token.DecryptBytes(&keys[i])
 	}
 	return nil, err
+}
+
+// sessionKeyLength unwraps the token's key, only to see how long it is: the library does so once more, and takes a key of any length under any name. Whoever reads
+// by the names would read something else, or nothing.
+func sessionKeyLength(e *encrypted, key *tls.Certificate) (int, error) {
+	private, ok := key.PrivateKey.(*rsa.PrivateKey)
+	if !ok {
+		return 0, errors.New("not an RSA key") // checkDecryptionKeys
+	}
+	wrapped, err := base64.StdEncoding.DecodeString(e.key.value)
+	if err != nil {
+		return 0, err
+	}
+	hash := crypto.SHA1
+	if e.key.digest == librarySHA256 {
+		hash = crypto.SHA256
+	}
+	session, err := private.Decrypt(nil, wrapped, &rsa.OAEPOptions{Hash: hash})
+	return len(session), err
 }

@@ -3,7 +3,7 @@ package wsfed
 import (
 	"crypto"
 	"crypto/rsa"
-	_ "crypto/sha1" //nolint:gosec // only reached with Config.InsecureSHA1
+	_ "crypto/sha1" //nolint:gosec // in signatures only with Config.InsecureSHA1; OAEP does not depend on it
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/subtle"
