@@ -173,7 +173,13 @@ func TestProviderInitiatedByHandler(t *testing.T) {
 	require.NoError(t, back.Body.Close())
 	require.Equal(t, 1, signedIn)
 
-	s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.EnabledApplications = []string{"other"} })
+	// An organization's own connection leads to that organization, which nobody has to have chosen.
+	s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.OrganizationID, c.EnabledApplications = "org_contoso", nil })
+	own := post(unasked("", providersRealm))
+	require.NoError(t, own.Body.Close())
+	require.Equal(t, http.StatusSeeOther, own.StatusCode)
+
+	s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.OrganizationID, c.EnabledApplications = "", []string{"other"} })
 	off := post(unasked("", providersRealm))
 	require.NoError(t, off.Body.Close())
 	require.Equal(t, http.StatusBadRequest, off.StatusCode, "off for this application")
