@@ -245,6 +245,8 @@ func TestEncryptedAttacks(t *testing.T) {
 		"OAEP 1.1, mask not said":       change(encryption{key: oaep11, digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good), `<m:MGF xmlns:m="`+nsEnc11+`" Algorithm="`+nsEnc11+`mgf1sha256"></m:MGF>`, ""),
 		"OAEP, SHA-256 and its mask":    response(encryption{digest: digSHA256, mask: nsEnc11 + "mgf1sha256"}.assertion(good)),
 		"OAEP, parameters":              change(sealed, `<ds:DigestMethod`, `<e:OAEPparams>AAAA</e:OAEPparams><ds:DigestMethod`),
+		"OAEP, two digests":             change(sealed, `<ds:DigestMethod`, `<ds:DigestMethod xmlns:ds="`+nsSig+`" Algorithm="`+digSHA256+`"/><ds:DigestMethod`),
+		"OAEP, two masks":               change(encryption{key: oaep11, mask: nsEnc11 + "mgf1sha1"}.assertion(good), `<m:MGF`, `<m:MGF xmlns:m="`+nsEnc11+`" Algorithm="`+nsEnc11+`mgf1sha256"/><m:MGF`),
 		"no algorithm of the key":       change(sealed, ` Algorithm="`+oaepMGF1P+`"`, ``),
 		"GCM, tag flipped":              response(encryption{bend: flip(-1)}.assertion(good)),
 		"GCM, nonce flipped":            response(encryption{bend: flip(0)}.assertion(good)),
@@ -362,6 +364,11 @@ func TestEncryptedWithoutMetadata(t *testing.T) {
 		d := newDoor(t, decrypting(), func(c *wsfed.Config) { c.Metadata, c.MetadataURL = nil, metadataURL+"x" })
 		_, err := d.Verify(t.Context(), []byte(response(encryption{to: to}.assertion(token20().signed()))))
 		require.ErrorIs(t, err, wsfed.ErrUnavailable)
+		require.NotErrorIs(t, err, wsfed.ErrEncrypted)
+
+		d = newDoor(t, decrypting(), func(c *wsfed.Config) { c.MetadataSigners = []*x509.Certificate{keys().foreign.certificate} })
+		_, err = d.Verify(t.Context(), []byte(response(encryption{to: to}.assertion(token20().signed()))))
+		require.ErrorIs(t, err, wsfed.ErrMetadata, "that may not speak for the provider")
 		require.NotErrorIs(t, err, wsfed.ErrEncrypted)
 	}
 }
