@@ -136,11 +136,15 @@ func (r *reader) list(name string) []string {
 
 // groups reads the three states. An overage signal wins over a list: the list cannot be whole then.
 // The address in _claim_sources is never used, here or elsewhere.
-func (r *reader) groups() Groups {
+func (r *reader) groups() Groups { return r.groupsIn("groups") }
+
+// groupsIn reads the groups from a claim of that name.
+func (r *reader) groupsIn(claim string) Groups {
 	switch names := r.raw["_claim_names"].(type) {
 	case nil:
 	case map[string]any:
-		if _, ok := names["groups"]; ok {
+		_, others := names["groups"]
+		if _, ours := names[claim]; ours || others {
 			return OverageGroups()
 		}
 	default:
@@ -149,10 +153,10 @@ func (r *reader) groups() Groups {
 	if truth(r.raw["hasgroups"]) {
 		return OverageGroups()
 	}
-	if r.raw["groups"] == nil {
+	if r.raw[claim] == nil {
 		return Groups{}
 	}
-	return groupsFrom(r.list("groups"))
+	return groupsFrom(r.list(claim))
 }
 
 // instant reads a NumericDate (RFC 7519, section 2) in whole seconds.

@@ -76,7 +76,7 @@ func TestFromVerifiedJWT(t *testing.T) {
 	assert.Equal(t, claims.Email{Address: "Ann@contoso.com", Evidence: []claims.Evidence{claims.EvidenceDomainOwnerVerified}}, id.Email)
 	groups, ok := id.Groups.Known()
 	assert.True(t, ok)
-	assert.Equal(t, []claims.Group{{ID: other}, {ID: "S-1-5-21-1-2-3-513"}, {Name: `CONTOSO\Sales`}}, groups)
+	assert.Equal(t, []claims.Group{{ID: other}, {ID: "S-1-5-21-1-2-3-513", Origin: claims.OriginOnPremises}, {Name: `CONTOSO\Sales`, Origin: claims.OriginOnPremises}}, groups)
 	assert.Equal(t, []string{"Reader"}, id.Roles)
 	assert.Equal(t, []string{other}, id.DirectoryRoles)
 	assert.Equal(t, time.Unix(1700000000, 0).UTC(), id.AuthTime)

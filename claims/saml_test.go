@@ -71,7 +71,7 @@ func TestFromVerifiedSAML(t *testing.T) {
 	assert.Equal(t, claims.KindMember, id.Kind)
 	groups, ok := id.Groups.Known()
 	assert.True(t, ok)
-	assert.Equal(t, []claims.Group{{ID: other}, {Name: `contoso.com\Sales`}}, groups)
+	assert.Equal(t, []claims.Group{{ID: other}, {Name: `contoso.com\Sales`, Origin: claims.OriginOnPremises}}, groups)
 	assert.Equal(t, []string{"Reader"}, id.Roles)
 	assert.Equal(t, []string{other}, id.DirectoryRoles)
 	assert.Equal(t, a.AuthTime, id.AuthTime)
