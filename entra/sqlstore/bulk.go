@@ -1,0 +1,168 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+// bulkStep is how many users go into one transaction.
+const bulkStep = 500
+
+// bulkAttempts is how often a step is tried as a whole when somebody else takes what was free a moment before; after that its users go in
+// one by one.
+const bulkAttempts = 3
+
+// CreateMany implements provisioning.BulkCreator: a transaction for every few hundred users, in which COPY brings them in on PostgreSQL, and
+// INSERT with many rows elsewhere.
+func (s *Users) CreateMany(ctx context.Context, changes []provisioning.Change) ([]error, error) {
+	each := make([]error, len(changes))
+	for start := 0; start < len(changes); start += bulkStep {
+		end := min(start+bulkStep, len(changes))
+		if err := s.createStep(ctx, changes[start:end], each[start:end]); err != nil {
+			return nil, err
+		}
+	}
+	return each, ctx.Err()
+}
+
+func (s *Users) createStep(ctx context.Context, changes []provisioning.Change, each []error) error {
+	b := bulk{store: s.store, users: make([]*newUser, len(changes)), each: each}
+	for i, c := range changes {
+		b.users[i], b.each[i] = s.store.newUser(c)
+	}
+	for range bulkAttempts {
+		err := s.store.write(ctx, func(u unit) error { return b.create(ctx, u) })
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || !s.store.engine.Taken(err) {
+			return s.store.failed(ctx, "creating users", err, nil)
+		}
+	}
+	for i, c := range changes {
+		_, each[i] = s.Create(ctx, c)
+		if ctx.Err() != nil {
+			return s.store.failed(ctx, "creating users", ctx.Err(), nil)
+		}
+	}
+	return nil
+}
+
+// bulk is a step.
+type bulk struct {
+	store *Store
+	users []*newUser // nil where the change itself is wrong
+	each  []error
+}
+
+// create inserts those whose identities and addresses are free, in the table and among those before them.
+func (b *bulk) create(ctx context.Context, u unit) error {
+	s := b.store
+	// The first statement of a transaction writes (see write); this one changes no row.
+	if _, err := u.ExecContext(ctx, s.sql("DELETE FROM {identities} WHERE environment = ? AND hash = ''"), s.config.Environment); err != nil {
+		return err
+	}
+	taken, err := b.taken(ctx, u)
+	if err != nil {
+		return err
+	}
+	var users, found [][]any
+	var columns []string
+	for i, n := range b.users {
+		if n == nil {
+			continue
+		}
+		if b.each[i] = n.claim(taken); b.each[i] != nil {
+			continue
+		}
+		columns = n.columns()
+		users, found = append(users, n.row()), append(found, n.identityRows(s)...)
+	}
+	if err := s.insertMany(ctx, u, "identities", identityColumns, found); err != nil {
+		return err
+	}
+	return s.insertMany(ctx, u, "users", columns, users)
+}
+
+// taken returns which hashes of the step somebody has.
+func (b *bulk) taken(ctx context.Context, u unit) (map[string]bool, error) {
+	var hashes, emails []any
+	for _, n := range b.users {
+		if n == nil {
+			continue
+		}
+		for _, row := range n.identities {
+			hashes = append(hashes, row.hash)
+		}
+		if claim := n.claimed(); claim != "" {
+			emails = append(emails, claim)
+		}
+	}
+	taken := map[string]bool{}
+	if err := b.collect(ctx, u, taken, "SELECT hash FROM {identities} WHERE environment = ? AND hash IN (", hashes); err != nil {
+		return nil, err
+	}
+	return taken, b.collect(ctx, u, taken, "SELECT email_claim FROM {users} WHERE environment = ? AND email_claim IN (", emails)
+}
+
+func (b *bulk) collect(ctx context.Context, u unit, into map[string]bool, text string, values []any) error {
+	for part := range slices.Chunk(values, insertStep) {
+		rows, err := u.QueryContext(ctx, b.store.sql(text+marks(len(part))+")"), append([]any{b.store.config.Environment}, part...)...)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var value string
+			if err := rows.Scan(&value); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			into[value] = true
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim takes what is unique about a user, if all of it is free: keys before the address, as in Create.
+func (n *newUser) claim(taken map[string]bool) error {
+	for _, row := range n.identities {
+		if taken[row.hash] {
+			return fmt.Errorf("sqlstore: a key or a pending identity is taken: %w", provisioning.ErrConflict)
+		}
+	}
+	email := n.claimed()
+	if email != "" && taken[email] {
+		return provisioning.ErrEmailTaken
+	}
+	for _, row := range n.identities {
+		taken[row.hash] = true
+	}
+	taken[email] = true
+	return nil
+}
+
+// claimed returns the hash of the user's address where addresses are unique, else "".
+func (n *newUser) claimed() string {
+	i := slices.IndexFunc(n.stored, func(c column) bool { return c.name == "email_claim" })
+	if i < 0 {
+		return ""
+	}
+	claim, _ := n.stored[i].value.(string)
+	return claim
+}
+
+func (s *Store) insertMany(ctx context.Context, u unit, table string, columns []string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if s.engine.Copy != nil && u.conn != nil {
+		return s.engine.Copy(ctx, u.conn, s.config.Schema, s.config.Prefix+table, columns, rows)
+	}
+	return s.insert(ctx, u, table, columns, rows)
+}

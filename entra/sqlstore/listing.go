@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"context"
+	"iter"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+)
+
+// pageSize is how many rows a listing reads at once. No rows are open while the caller works on one, so a listing holds no connection and no lock.
+const pageSize = 200
+
+// listings are the hashes under which a connection is listed; they follow the comments of entra.Filter.
+func listings(c *entra.Connection) []string {
+	seen := map[string]bool{}
+	var list []string
+	add := func(h string) {
+		if !seen[h] {
+			seen[h] = true
+			list = append(list, h)
+		}
+	}
+	add(byName(c.Name))
+	if c.OrganizationID != "" {
+		add(byOrganization(c.OrganizationID))
+		return list
+	}
+	for _, organization := range c.Organizations {
+		add(byOrganization(organization))
+	}
+	for _, application := range c.EnabledApplications {
+		add(byApplication(application))
+	}
+	if c.AllApplications {
+		add(byAnyApplication())
+	}
+	return list
+}
+
+func byName(name string) string                 { return hash("listing name", name) }
+func byOrganization(organization string) string { return hash("listing organization", organization) }
+func byApplication(application string) string   { return hash("listing application", application) }
+func byAnyApplication() string                  { return hash("listing every application") }
+
+// Connections implements entra.ConnectionLister.
+func (c *Connections) Connections(ctx context.Context, f entra.Filter) iter.Seq2[*entra.Connection, error] {
+	s := c.store
+	return func(yield func(*entra.Connection, error) bool) {
+		after, more := "", true
+		for more {
+			page, err := s.connectionPage(ctx, f, after)
+			if err != nil {
+				yield(nil, s.failed(ctx, "listing connections", err, nil))
+				return
+			}
+			more = len(page) == pageSize
+			for _, row := range page {
+				after = row.id
+				connection, err := s.decode(ctx, row.version, row.encoded)
+				if !yield(connection, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+type connectionRow struct {
+	id, version string
+	encoded     []byte
+}
+
+func (s *Store) connectionPage(ctx context.Context, f entra.Filter, after string) (page []connectionRow, err error) {
+	text, args := "SELECT id, version, encoded FROM {connections} WHERE environment = ? AND id > ?", []any{s.config.Environment, after}
+	match := func(hashes ...any) {
+		text += " AND id IN (SELECT connection_id FROM {listings} WHERE environment = ? AND hash IN (" + marks(len(hashes)) + "))"
+		args = append(append(args, s.config.Environment), hashes...)
+	}
+	if f.Name != "" {
+		match(byName(f.Name))
+	}
+	if f.Application != "" {
+		match(byApplication(f.Application), byAnyApplication())
+	}
+	if f.Organization != "" {
+		match(byOrganization(f.Organization))
+	}
+	rows, err := s.reader().QueryContext(ctx, s.sql(text+" ORDER BY id LIMIT ?"), append(args, pageSize)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var row connectionRow
+		if err := rows.Scan(&row.id, &row.version, &row.encoded); err != nil {
+			return nil, err
+		}
+		page = append(page, row)
+	}
+	return page, rows.Err()
+}
