@@ -140,7 +140,9 @@ func (s *Store) groupsAt(u *provisioning.User) any {
 }
 
 // emailHash returns the hash of the folded address of the profile, nil without one.
-func (s *Store) emailHash(u *provisioning.User) any { return addressHash(provisioning.Fold(u.Profile.Email)) }
+func (s *Store) emailHash(u *provisioning.User) any {
+	return addressHash(provisioning.Fold(u.Profile.Email))
+}
 
 func (s *Store) emailClaim(u *provisioning.User) any {
 	if !s.config.UniqueEmails {
