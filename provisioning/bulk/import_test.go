@@ -58,7 +58,7 @@ func importing(t *testing.T, users provisioning.UserStore, file string, change .
 	t.Helper()
 	var results []bulk.Result
 	c := bulk.Config{
-		Users: users, By: bulk.ByEnvironment(), Source: "kinde", Connections: contosos(), Now: func() time.Time { return now }, Batch: 3, Parallel: 2,
+		Users: users, By: bulk.ByEnvironment(), Source: "kinde", Connections: contosos(), Now: clock, Batch: 3, Parallel: 2,
 		Ignore: []string{"roles", "permissions", "phone"},
 		Report: func(r bulk.Result) { results = append(results, r) },
 	}
@@ -356,3 +356,5 @@ func TestUniqueEmails(t *testing.T) {
 	results := mustImport(t, users, "email,id\nann@contoso.com,1\nben@contoso.com,2\n")
 	require.Equal(t, []string{"2 bad email_taken", "3 created"}, outcomes(results))
 }
+
+func clock() time.Time { return now }

@@ -40,6 +40,7 @@ type Reader struct {
 	last *row     // of what Next returned last
 	held *Record  // may go on in the next row
 	bad  *Problem // comes after held
+	tied bool     // bad is so because of what held says
 	end  error    // comes after both
 }
 
@@ -82,7 +83,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Format tells how the file is written.
 func (r *Reader) Format() Format { return r.format }
 
-// Position is the place after what Next returned last.
+// Position is the place after what Next returned last, or before it where the next row is bad only beside it.
 func (r *Reader) Position() Position {
 	if r.last == nil {
 		return Position{}
@@ -106,7 +107,7 @@ func (r *Reader) Next() (*Record, error) {
 		return r.release(nil), nil
 	case r.bad != nil:
 		p := r.bad
-		r.bad, r.last = nil, lastOf(p.rows)
+		r.bad, r.tied, r.last = nil, false, lastOf(p.rows)
 		return nil, p
 	}
 	return nil, r.end
@@ -127,7 +128,7 @@ func (r *Reader) read() (next *Record, done bool) {
 		return rec, true
 	default:
 		if differs := r.held.merge(rec); differs != nil {
-			r.bad = differs.at(row)
+			r.bad, r.tied = differs.at(row), true
 		}
 	}
 	return nil, false
@@ -136,7 +137,10 @@ func (r *Reader) read() (next *Record, done bool) {
 // release returns the record that is held, and holds next.
 func (r *Reader) release(next *Record) *Record {
 	done := r.held
-	r.held, r.last = next, lastOf(done.rows)
+	r.held = next
+	if !r.tied {
+		r.last = lastOf(done.rows)
+	}
 	return done
 }
 
@@ -151,7 +155,7 @@ func (r *Reader) Skip(to Position) error {
 	if r.last != nil || r.held != nil {
 		return errors.New("bulk: rows are skipped before the first is read")
 	}
-	for n := int64(0); n < to.Rows; n++ {
+	for r.Position().Rows < to.Rows { // a row that holds nothing counts too
 		row, _, err := r.records.skip()
 		switch {
 		case errors.Is(err, io.EOF):

@@ -79,7 +79,7 @@ type entry struct {
 // gather reads records until the batch is full, or the next one concerns somebody who is in it already: then that one waits.
 func (p *planner) gather(ctx context.Context, r *Reader) (*batch, error) {
 	b := &batch{names: map[string]bool{}}
-	for len(b.entries) < p.cfg.Batch {
+	for len(b.entries) < p.cfg.Batch || r.tied { // no checkpoint between two rows that only together are what they are
 		w := p.waiting
 		p.waiting = nil
 		if w == nil {
