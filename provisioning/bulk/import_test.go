@@ -2,6 +2,7 @@ package bulk_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,18 +38,23 @@ func contosos() *directory {
 	}
 }
 
-func (d *directory) Resolve(_ context.Context, name, domain string) (string, bool, error) {
+// trouble is what a store over a network has when its caller has given up, or when it is down.
+func (d *directory) trouble(ctx context.Context) error { return errors.Join(ctx.Err(), d.err) }
+
+func (d *directory) Resolve(ctx context.Context, name, domain string) (string, bool, error) {
 	id := d.domains[domain]
 	if name != "" {
 		id = d.names[name]
 	}
-	return id, id != "", d.err
+	return id, id != "", d.trouble(ctx)
 }
 
-func (d *directory) Tenant(_ context.Context, id string) (string, error) { return d.tenants[id], d.err }
+func (d *directory) Tenant(ctx context.Context, id string) (string, error) {
+	return d.tenants[id], d.trouble(ctx)
+}
 
-func (d *directory) Proven(_ context.Context, id, domain string) (bool, error) {
-	return d.proven[id+" "+domain], d.err
+func (d *directory) Proven(ctx context.Context, id, domain string) (bool, error) {
+	return d.proven[id+" "+domain], d.trouble(ctx)
 }
 
 var now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)

@@ -183,11 +183,11 @@ func (e *entry) refuse(p *Problem) {
 
 // lookUp finds everybody whom the entries may mean, several at once.
 func (p *planner) lookUp(ctx context.Context, entries []*entry) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, looking := errgroup.WithContext(ctx)
 	group.SetLimit(p.cfg.Parallel)
 	for _, e := range entries {
 		group.Go(func() error {
-			users, err := p.users(ctx, e.plan)
+			users, err := p.users(looking, e.plan)
 			if err != nil {
 				return fmt.Errorf("bulk: line %d: finding users: %w", e.plan.record.Line, err)
 			}
