@@ -10,7 +10,10 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore/mysql"
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore/postgres"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore/sqlite"
+	"github.com/tenantdoor/tenantdoor/internal/testservers"
 )
 
 // engine is a database to test with.
@@ -24,6 +27,8 @@ type engine struct {
 
 var engines = []engine{
 	{"sqlite", openSQLite, sqlite.New},
+	{"postgres", func(t *testing.T) *sql.DB { return open(t, "pgx", testservers.Postgres(t).Database(t)) }, postgres.New},
+	{"mariadb", func(t *testing.T) *sql.DB { return open(t, "mysql", testservers.MariaDB(t).Database(t)) }, mysql.New},
 }
 
 func openSQLite(t *testing.T) *sql.DB {

@@ -1,0 +1,96 @@
+// Package mysql makes a sqlstore.Store in a MySQL (from 8.0) or MariaDB (from 10.6) database, with the driver github.com/go-sql-driver/mysql. Tables are InnoDB's.
+//
+// The database is the one that is written to, not a replica: what was used once must not be accepted by a machine that reads an older state.
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Open connects to a database: a DSN as the driver reads it. Parameters are sent within the statements (InterpolateParams), which saves one of two round trips.
+// The caller closes the database after the Store's last use.
+func Open(ctx context.Context, dsn string, c sqlstore.Config) (*sqlstore.Store, *sql.DB, error) {
+	config, err := driver.ParseDSN(dsn)
+	if err != nil {
+		return nil, nil, errors.New("mysql: the DSN cannot be read") // the driver's error may repeat the password
+	}
+	config.InterpolateParams = true
+	connector, err := driver.NewConnector(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("mysql: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(32)
+	db.SetMaxIdleConns(32)
+	db.SetConnMaxIdleTime(time.Minute) // servers close what idles
+	store, err := New(ctx, db, c)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return store, db, nil
+}
+
+// New returns a Store in the host's own database, of github.com/go-sql-driver/mysql. It asks the server what it is.
+func New(ctx context.Context, db *sql.DB, c sqlstore.Config) (*sqlstore.Store, error) {
+	var version string
+	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return nil, fmt.Errorf("mysql: %w", err)
+	}
+	return sqlstore.New(db, engine(strings.Contains(version, "MariaDB")), c)
+}
+
+func engine(maria bool) sqlstore.Engine {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		files = migrations // never: the folder is embedded
+	}
+	return sqlstore.Engine{
+		Name: "mysql", Migrations: files, Isolation: sql.LevelReadCommitted, Returning: maria,
+		Upsert:   func(string) string { return " ON DUPLICATE KEY UPDATE " },
+		Excluded: func(column string) string { return "VALUES(" + column + ")" },
+		Taken:    func(err error) bool { return number(err) == 1062 }, // ER_DUP_ENTRY
+		Again: func(err error) bool {
+			n := number(err)
+			return n == 1213 || n == 1205 || n == 1020 // ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT, ER_CHECKREAD (MariaDB's snapshot isolation)
+		},
+		Locked: locked,
+	}
+}
+
+// number returns the error number (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html).
+func number(err error) uint16 {
+	var e *driver.MySQLError
+	if errors.As(err, &e) {
+		return e.Number
+	}
+	return 0
+}
+
+// locked runs f while conn holds the lock of the name within its database. The lock ends with the connection at the latest.
+func locked(ctx context.Context, conn *sql.Conn, name string, f func() error) error {
+	const lock = "CONCAT(LEFT(DATABASE(), 20), '.', LEFT(?, 43))" // a lock's name has 64 characters at most, and is the whole server's
+	var got sql.NullInt64
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+lock+", 60)", name).Scan(&got); err != nil {
+		return err
+	}
+	if got.Int64 != 1 {
+		return errors.New("another machine has been migrating for a minute")
+	}
+	err := f()
+	_, released := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK("+lock+")", name)
+	return errors.Join(err, released)
+}
