@@ -93,6 +93,28 @@ func DecodeConnection(ctx context.Context, data []byte, s Sealer) (*Connection, 
 	return &c, nil
 }
 
+// ResealConnection seals the secrets of an encoded connection anew, with the keyring's current key, and reports whether there was anything to do: for a job that goes
+// over the store after a key was rotated, before the old one is dropped. What it returns is to be stored only in the place of what it read.
+//
+// An error says that a secret opens with none of the keys, or that data is no encoded connection.
+func ResealConnection(ctx context.Context, data []byte, k *Keyring) (fresh []byte, changed bool, err error) {
+	c, err := DecodeConnection(ctx, data, k)
+	if err != nil {
+		return nil, false, err
+	}
+	var in encoded
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, false, errors.New("entra: stored connection is not JSON")
+	}
+	for _, sealed := range in.Sealed {
+		if !k.current(sealed) {
+			fresh, err = EncodeConnection(ctx, c, k)
+			return fresh, err == nil, err
+		}
+	}
+	return data, false, nil
+}
+
 // aboutSecret binds a sealed secret to its place. Ids cannot shift into the field: no field name holds a NUL.
 func aboutSecret(connectionID, field string) []byte {
 	return []byte("tenantdoor connection\x00" + connectionID + "\x00" + field)

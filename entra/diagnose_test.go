@@ -124,7 +124,7 @@ func TestDiagnosePermissions(t *testing.T) {
 	require.Contains(t, groups.Fix, "GroupMember.Read.All")
 	require.Contains(t, finding(t, found, entra.SeverityError, "people's profiles").Fix, "User.Read.All")
 
-	h.fake.SetFaults(entratest.Faults{Fail: map[string]int{entratest.EndpointGraph: -1}})
+	h.fake.SetFaults(entratest.Faults{Throttle: -1, RetryAfter: time.Minute})
 	finding(t, h.diagnose(t, contosoWSFed), entra.SeverityWarning, "could not be found out whether the application may read people's groups")
 
 	// Over OAuth 2.0 the person's own token asks, which is for a test sign-in to show.

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -14,7 +15,7 @@ const KeySize = 32
 
 // Keyring is a Sealer over keys in memory: AES-256-GCM with random nonces (NIST SP 800-38D). The first key seals, all of them open, so
 // a key is rotated by putting the new one in front and dropping the old one once nothing sealed with it is left: for flows after
-// Config.FlowLifetime, for stored connections after they were written anew.
+// Config.FlowLifetime, for stored connections after ResealConnection went over them.
 //
 // One key may seal 2^32 times. A Keyring is safe for concurrent use.
 type Keyring struct{ keys []ringKey }
@@ -72,6 +73,11 @@ func (k *Keyring) Open(_ context.Context, sealed, about []byte) ([]byte, error) 
 		}
 	}
 	return nil, errSealed
+}
+
+// current reports whether the first key has sealed this.
+func (k *Keyring) current(sealed []byte) bool {
+	return bytes.HasPrefix(sealed, k.keys[0].id[:])
 }
 
 var _ Sealer = (*Keyring)(nil)

@@ -74,3 +74,32 @@ func TestKeyringRefuses(t *testing.T) {
 		require.Error(t, err, "a key of %d bytes", size)
 	}
 }
+
+// After a rotation stored connections are sealed anew, once, and then the old key can go.
+func TestResealConnection(t *testing.T) {
+	oldKey, newerKey := newKey(t), newKey(t)
+	before, err := entra.NewKeyring(oldKey)
+	require.NoError(t, err)
+	during, err := entra.NewKeyring(newerKey, oldKey)
+	require.NoError(t, err)
+	after, err := entra.NewKeyring(newerKey)
+	require.NoError(t, err)
+	want := filled(t)
+	data, err := entra.EncodeConnection(t.Context(), want, before)
+	require.NoError(t, err)
+
+	_, _, err = entra.ResealConnection(t.Context(), data, after)
+	require.Error(t, err, "it cannot open what it is to seal")
+	fresh, changed, err := entra.ResealConnection(t.Context(), data, during)
+	require.NoError(t, err)
+	require.True(t, changed)
+	got, err := entra.DecodeConnection(t.Context(), fresh, after)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	same, changed, err := entra.ResealConnection(t.Context(), fresh, during)
+	require.NoError(t, err)
+	require.False(t, changed)
+	require.Equal(t, fresh, same)
+	_, _, err = entra.ResealConnection(t.Context(), []byte("{"), during)
+	require.Error(t, err)
+}
