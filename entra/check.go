@@ -46,6 +46,7 @@ func (c *Connection) Check() Findings {
 	k.adfs()
 	k.wsfed()
 	k.domains()
+	k.groups()
 	k.provisioning()
 	k.upstream()
 	k.protocol()

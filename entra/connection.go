@@ -76,6 +76,8 @@ type Connection struct {
 
 	ExtendedProfile      bool                     // extended profile → extra_claims
 	UserGroups           bool                     // get user groups
+	Groups               GroupOptions             // which, from where, and what if they are not known
+	Profile              ProfileOptions           // what the extended profile holds
 	TrustEmails          bool                     // link to existing users by evidenced address
 	SyncProfile          bool                     // acts only while the host's policy is on too
 	CreateMissingUsers   bool                     // just-in-time provisioning
@@ -226,6 +228,8 @@ func (c *Connection) Clone() *Connection {
 	out.HomeRealmDomains = slices.Clone(c.HomeRealmDomains)
 	out.DomainProofs = slices.Clone(c.DomainProofs)
 	out.AllowedTenants = slices.Clone(c.AllowedTenants)
+	out.Groups = c.Groups.clone()
+	out.Profile.Fields = slices.Clone(c.Profile.Fields)
 	out.Scopes = slices.Clone(c.Scopes)
 	out.MetadataSigners = slices.Clone(c.MetadataSigners)
 	out.UpstreamParams = maps.Clone(c.UpstreamParams)

@@ -43,7 +43,7 @@ var (
 		{"organizations", func(c *Connection) any { return &c.Organizations }},
 		{"version", func(c *Connection) any { return &c.Version }},
 	}
-	options = []member{
+	options = append([]member{
 		{"client_id", func(c *Connection) any { return &c.ClientID }},
 		{"home_realm_domains", func(c *Connection) any { return &c.HomeRealmDomains }},
 		{"entra_id_domain", func(c *Connection) any { return &c.EntraDomain }},
@@ -83,7 +83,7 @@ var (
 		{"is_insecure_sha1", func(c *Connection) any { return &c.InsecureSHA1 }},
 		{"is_missing_confirmation_allowed", func(c *Connection) any { return &c.AllowMissingConfirmation }},
 		{"is_carriage_return_allowed", func(c *Connection) any { return &c.AllowCarriageReturns }},
-	}
+	}, groupMembers...)
 )
 
 // secretMember ties a secret's name to its field.
@@ -115,6 +115,9 @@ const enabledMember = "is_enabled"
 //	top level                       is_enabled, version, organization_id, organizations, is_all_applications_enabled
 //	tenant                          tenant_id, cloud, allowed_tenants, is_any_tenant_allowed
 //	home realm domains, buttons     home_realm_domain_proofs, is_mail_provider_domain_allowed, button_order
+//	groups                          group_kind, group_form, is_group_claim_emitted, group_claim, is_group_claim_as_roles, group_source,
+//	                                is_group_names_required, group_prefixes, group_list, group_failure, group_max_age_hours, required_groups
+//	extended profile                extended_attributes, is_manager_included, is_photo_included
 //	linking                         is_trust_emails_enabled, is_keep_other_identities
 //	credentials                     client_secret_expires_at, next_client_secret_expires_at, federated_token_file; read but not written:
 //	                                client_secret, next_client_secret, client_certificate, next_client_certificate

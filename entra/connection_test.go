@@ -30,15 +30,18 @@ func sound(change ...func(*entra.Connection)) *entra.Connection {
 func filled(t *testing.T) *entra.Connection {
 	t.Helper()
 	c := &entra.Connection{}
-	v := reflect.ValueOf(c).Elem()
+	fill(t, reflect.ValueOf(c).Elem())
+	return c
+}
+
+func fill(t *testing.T, v reflect.Value) {
+	t.Helper()
 	for i := range v.NumField() {
 		f, name := v.Field(i), v.Type().Field(i).Name
 		if !v.Type().Field(i).IsExported() {
 			continue
 		}
 		switch p := f.Addr().Interface().(type) {
-		case *string:
-			*p = "value of " + name
 		case *bool:
 			*p = true
 		case *[]string:
@@ -57,11 +60,13 @@ func filled(t *testing.T) *entra.Connection {
 			*p = []entra.DomainProof{{Domain: "contoso.com", State: entra.DomainProven, By: "environment", At: time.Unix(1700000000, 0).UTC()}}
 		case *map[string]json.RawMessage:
 			*p = map[string]json.RawMessage{"x_" + name: json.RawMessage(`{"deep":[1,2.50]}`)}
+		case *entra.GroupOptions, *entra.ProfileOptions:
+			fill(t, f)
 		default:
-			t.Fatalf("field %s has a type that this test does not fill", name)
+			require.Equal(t, reflect.String, f.Kind(), "field %s has a type that this test does not fill", name)
+			f.SetString("value of " + name)
 		}
 	}
-	return c
 }
 
 func TestCloneIsDeep(t *testing.T) {

@@ -39,6 +39,14 @@ var guarded = []guardedField{
 	{name: "allowed_tenants", same: byList(func(c *Connection) []string { return c.AllowedTenants }), highRisk: true},
 	{name: "is_trust_emails_enabled", same: by(func(c *Connection) bool { return c.TrustEmails }), environment: true, mayEnd: true, off: func(c *Connection) bool { return !c.TrustEmails }, highRisk: true},
 	{name: "is_mail_provider_domain_allowed", same: by(func(c *Connection) bool { return c.AllowMailProviders }), environment: true, mayEnd: true, off: func(c *Connection) bool { return !c.AllowMailProviders }, highRisk: true},
+	// What names of groups are worth, and who is let in by them.
+	{name: "group_kind", same: by(func(c *Connection) GroupKind { return c.Groups.Kind }), highRisk: true},
+	{name: "group_form", same: by(func(c *Connection) GroupForm { return c.Groups.Form }), highRisk: true},
+	{name: "group_claim", same: by(func(c *Connection) string { return c.Groups.Claim }), highRisk: true},
+	{name: "is_group_claim_as_roles", same: by(func(c *Connection) bool { return c.Groups.AsRoles }), highRisk: true},
+	{name: "required_groups", same: byList(func(c *Connection) []string { return c.Groups.Required }), highRisk: true},
+	{name: "group_failure", same: by(func(c *Connection) GroupFailure { return c.Groups.OnFailure }), highRisk: true},
+	{name: "group_max_age_hours", same: by(func(c *Connection) int { return c.Groups.MaxAgeHours }), highRisk: true},
 	{name: "home_realm_domains", same: byList(func(c *Connection) []string { return c.ProvenDomains() }), highRisk: true},
 }
 
