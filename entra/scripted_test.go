@@ -38,6 +38,7 @@ type gullible struct {
 	state    []byte               // the driver's state
 	payload  map[string]any       // of the identity
 	edit     func(*claims.Identity)
+	token    *credential.Token
 }
 
 func (g *gullible) Strategy() entra.Strategy {
@@ -87,7 +88,7 @@ func (g *gullible) Finish(_ context.Context, q entra.FinishRequest) (*claims.Ide
 	if g.edit != nil && err == nil {
 		g.edit(id)
 	}
-	return id, nil, err
+	return id, g.token, err
 }
 
 // shelf is the smallest ConnectionStore: tests put there what they like, past every check.

@@ -112,7 +112,7 @@ func readClaims(all map[string]any) (idClaims, error) {
 		AtHash: r.optional("at_hash"), CHash: r.optional("c_hash"),
 	}
 	c.IDType, c.hasIDType = all["idtyp"]
-	for _, name := range []string{"act", "actor", "actort"} {
+	for _, name := range []string{"act", "actor", "actort", "actortoken"} {
 		if _, there := all[name]; there { // with whatever value: null too says that somebody thought of it
 			c.hasActor = true
 		}

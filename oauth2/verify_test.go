@@ -137,6 +137,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"an actor, act":    {map[string]any{"act": map[string]any{"sub": "app"}}, oauth2.CheckTokenType},
 		"an actor, actor":  {map[string]any{"actor": "eyJ"}, oauth2.CheckTokenType},
 		"an actor, actort": {map[string]any{"actort": "eyJ"}, oauth2.CheckTokenType},
+		"an actor's token": {map[string]any{"actortoken": "eyJ"}, oauth2.CheckTokenType}, // the name in [MS-SPS2SAUTH]
 		// who
 		"no sub":                {map[string]any{"sub": nil}, oauth2.CheckSubject},
 		"no oid":                {map[string]any{"oid": nil}, oauth2.CheckSubject},

@@ -34,6 +34,10 @@ type Faults struct {
 	WrongState                 string // the state of answers from the authorization endpoint
 	AnswerIssuer               string // an iss parameter in them (RFC 9207), which Entra does not send
 	NoIDToken                  bool   // token answers without id_token
+	IDToken                    string // stands in its place, such as an access token
+
+	// Claims are put into ID tokens in place of the right ones.
+	Claims map[string]any
 
 	// OldSignIn says that people signed in this long before they did: auth_time and AuthnInstant, whatever was asked for.
 	OldSignIn time.Duration
@@ -65,6 +69,7 @@ type Faults struct {
 // SetFaults replaces the faults.
 func (s *Server) SetFaults(f Faults) {
 	f.Fail, f.FailAfter, f.Delay, f.Redirect = maps.Clone(f.Fail), maps.Clone(f.FailAfter), maps.Clone(f.Delay), maps.Clone(f.Redirect)
+	f.Claims = maps.Clone(f.Claims) // never written to again
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = f

@@ -2,6 +2,7 @@ package entratest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,7 @@ func (s *Server) idTokenClaims(app *Application, acc *account, g *grant, granted
 			delete(claims, name)
 		}
 	}
+	maps.Copy(claims, faults.Claims)
 	return claims
 }
 

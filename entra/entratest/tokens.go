@@ -1,6 +1,7 @@
 package entratest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -48,7 +49,7 @@ func (s *Server) issue(app *Application, g *grant, granted scopes, nonce string,
 	if granted.openid && !faults.NoIDToken {
 		claims := s.idTokenClaims(app, acc, g, granted, faults)
 		setNonce(claims, nonce, faults)
-		answer.IDToken = s.signIDToken(acc.tenant, app, claims, faults)
+		answer.IDToken = cmp.Or(faults.IDToken, s.signIDToken(acc.tenant, app, claims, faults))
 	}
 	if values.Get("client_info") == "1" {
 		answer.ClientInfo = s.clientInfo(acc)
