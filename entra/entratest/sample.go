@@ -24,6 +24,8 @@ const (
 	// MultiTenantApp belongs to Contoso; people of every work tenant, and personal accounts, may sign in.
 	MultiTenantApp    = "c0a70500-0000-4000-8000-0000000000a5"
 	MultiTenantSecret = "test-secret-of-multi-tenant-app-not-a-real-one"
+	// ContosoNamesApp emits the groups assigned to it, Engineering and Portal admins, by their names.
+	ContosoNamesApp = "c0a70500-0000-4000-8000-0000000000a6"
 	// FabrikamApp is a single-tenant app for WS-Federation with SAML 2.0 tokens; OpenID Connect works too.
 	FabrikamApp    = "fab71ca0-0000-4000-8000-0000000000b1"
 	FabrikamSecret = "test-secret-of-fabrikam-app-not-a-real-one"
@@ -109,12 +111,14 @@ func sampleContoso() Tenant {
 	ownKey.OwnSigningKey = true
 	assigned := sampleApp(ContosoAssignedApp, "Contoso Lab", ContosoSecret)
 	assigned.AssignmentRequired, assigned.Assigned = true, []string{Maya, ContosoEngineering}
+	names := sampleApp(ContosoNamesApp, "Contoso Directory", ContosoSecret)
+	names.GroupClaims, names.GroupNames, names.Assigned = "ApplicationGroup", true, []string{ContosoEngineering, ContosoAdmins}
 	multi := sampleApp(MultiTenantApp, "Northwind Tasks", MultiTenantSecret)
 	multi.MultiTenant, multi.PersonalAccounts = true, true
 
 	t := Tenant{
 		ID: ContosoID, Name: "Contoso", Domains: []string{"contoso.com", "contoso.onmicrosoft.com"},
-		Applications: []Application{main, saml11, ownKey, assigned, multi},
+		Applications: []Application{main, saml11, ownKey, assigned, multi, names},
 		Groups: []Group{
 			{ID: ContosoEngineering, Name: "Engineering", SecurityEnabled: true, MemberOf: []string{ContosoStaff}},
 			{ID: ContosoStaff, Name: "All staff", SecurityEnabled: true},

@@ -1,121 +1,139 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
+	"slices"
+	"strings"
 
 	"github.com/tenantdoor/tenantdoor/entra"
-	"github.com/tenantdoor/tenantdoor/entra/cloud"
-	"github.com/tenantdoor/tenantdoor/entra/credential"
-	"github.com/tenantdoor/tenantdoor/entra/entratest"
 )
 
-// source is where people sign in: the fake Entra, or Microsoft's own.
-type source struct {
-	fake        *entratest.Server // nil: Microsoft's own
-	clouds      []cloud.Cloud
-	client      *http.Client // nil: the library's default, which dials public addresses only
-	login       string       // the login host, for the pages' Content-Security-Policy
-	connections []*entra.Connection
-}
-
-// loginHint makes the address that was typed for home realm discovery known to Entra's sign-in page.
-var loginHint = map[string]entra.UpstreamParam{"login_hint": {Alias: "login_hint"}}
-
-// person is somebody whom the sign-in page and the terminal suggest.
-type person struct{ Address, What string }
-
-var peopleToTry = []person{
-	{entratest.Ann, "Contoso, over OAuth 2.0"},
-	{entratest.Bob, "Fabrikam, over WS-Federation"},
-	{entratest.Maya, "Contoso, in more groups than a token holds"},
-	{"eve@example.com", "nobody has set up this domain"},
-}
-
-// newSource takes the tenant that the environment names, or starts a fake Entra.
-func newSource(base string) (*source, error) {
-	tenant, id, secret := os.Getenv("ENTRA_TENANT"), os.Getenv("ENTRA_CLIENT_ID"), os.Getenv("ENTRA_CLIENT_SECRET")
+// connectionOf returns the request's connection, if the browser's admin may see it: another organization's is none. It answers by itself where
+// there is none, and then returns nil.
+func (h *host) connectionOf(w http.ResponseWriter, r *http.Request) (*entra.Connection, entra.Actor) {
+	who, _ := h.admins.current(r)
+	c, err := h.store.connections.Connection(r.Context(), r.PathValue("id"))
 	switch {
-	case tenant == "" && id == "" && secret == "":
-		return fakeSource(base)
-	case tenant == "" || id == "" || secret == "":
-		return nil, errors.New("a real tenant needs all of ENTRA_TENANT, ENTRA_CLIENT_ID and ENTRA_CLIENT_SECRET")
+	case errors.Is(err, entra.ErrNotFound), err == nil && who.organization != "" && who.organization != c.OrganizationID:
+		h.notFound(w, r)
+		return nil, entra.Actor{}
+	case err != nil:
+		h.fail(w, r, err)
+		return nil, entra.Actor{}
 	}
-	public, _ := cloud.ByName("")
-	return &source{login: public.Login, connections: []*entra.Connection{{
-		ID: "entra", Name: "entra", DisplayName: "Microsoft Entra ID", Strategy: entra.OAuth2,
-		EntraDomain: tenant, ClientID: id, ClientSecret: credential.NewSecret(secret),
-		Enabled: true, AllApplications: true, CreateMissingUsers: true, UserGroups: true, ExtendedProfile: true, SyncProfile: true,
-		UpstreamParams: loginHint,
-	}}}, nil
+	return c, who.actor()
 }
 
-// fakeSource starts a fake Entra with the sample's tenants, people and app registrations.
-func fakeSource(base string) (*source, error) {
-	tenants := entratest.Sample()
-	for _, t := range tenants {
-		for i := range t.Applications { // what an admin enters in the Entra admin center
-			app := &t.Applications[i]
-			app.RedirectURIs = []string{base + "/sso/callback/oauth2", base + "/signed-out"}
-			app.ReplyURLs = []string{base + "/sso/callback/wsfed", base + "/signed-out"}
-			app.LogoutURL = base + "/sso/signout/oauth2"
-		}
-	}
-	fake, err := entratest.Start(&entratest.Options{Tenants: tenants})
-	if err != nil {
-		return nil, err
-	}
-	s := &source{fake: fake, clouds: []cloud.Cloud{fake.Cloud()}, client: fake.Client(), login: fake.URL, connections: []*entra.Connection{
-		{
-			ID: "contoso", Name: "contoso", DisplayName: "Contoso", Strategy: entra.OAuth2, EntraDomain: "contoso.com",
-			ClientID: entratest.ContosoApp, ClientSecret: credential.NewSecret(entratest.ContosoSecret),
-			HomeRealmDomains: []string{"contoso.com"}, ExtendedProfile: true,
-			Scopes: []string{"GroupMember.Read.All"}, // without it Graph tells no names of groups
-		},
-		{
-			ID: "fabrikam", Name: "fabrikam", DisplayName: "Fabrikam", Strategy: entra.WSFed, EntraDomain: "fabrikam.com",
-			ClientID: entratest.FabrikamApp, ClientSecret: credential.NewSecret(entratest.FabrikamSecret),
-			HomeRealmDomains: []string{"fabrikam.com"},
-		},
-		{ // No home realm domain, so it shows a button. Who signs in here has the tenant and object id that they have over OAuth 2.0.
-			ID: "contoso-wsfed", Name: "contoso-wsfed", DisplayName: "Contoso over WS-Federation", Strategy: entra.WSFed, EntraDomain: "contoso.com",
-			ClientID: entratest.ContosoApp, ClientSecret: credential.NewSecret(entratest.ContosoSecret),
-		},
-	}}
-	for _, c := range s.connections {
-		c.Cloud, c.UpstreamParams = fake.Cloud().Name, loginHint
-		c.Enabled, c.AllApplications, c.CreateMissingUsers, c.UserGroups, c.SyncProfile = true, true, true, true, true
-	}
-	return s, nil
+// actorView says whom the browser acts as, and offers the others.
+type actorView struct {
+	Operator bool
+	Name     string
+	Choices  []choice
 }
 
-// addConnections saves the source's connections as the environment does, so their home realm domains are proven. What an earlier run switched
-// on or off stays so; connections of another source, a real tenant's beside the fake one's, go.
-func (h *host) addConnections(ctx context.Context) error {
-	actor := entra.Environment("quickstart")
-	wanted := map[string]bool{}
-	for _, c := range h.source.connections {
-		wanted[c.ID] = true
-		if kept, err := h.store.connections.Connection(ctx, c.ID); err == nil {
-			c.Version, c.Enabled = kept.Version, kept.Enabled
-		}
-		if _, _, err := h.registry.Save(ctx, actor, c); err != nil {
-			return fmt.Errorf("connection %s: %w", c.ID, err)
+func actorViewOf(who admin) actorView {
+	v := actorView{Operator: who.organization == "", Name: "the operator", Choices: []choice{{Label: "The operator", Selected: who.organization == ""}}}
+	for _, o := range organizations {
+		v.Choices = append(v.Choices, choice{Value: o.ID, Label: "Administrator of " + o.Name, Selected: o.ID == who.organization})
+		if o.ID == who.organization {
+			v.Name = "an administrator of " + o.Name
 		}
 	}
-	for c, err := range h.store.connections.Connections(ctx, entra.Filter{}) {
+	return v
+}
+
+type connectionsView struct {
+	Actor         actorView
+	Own, Shared   []connectionRow // Shared: those of the operator's that the administrator's organization uses
+	Sample, Saved string          // Sample: what of it could be loaded
+}
+
+type connectionRow struct {
+	ID, Version, Name, Protocol, Domains, Owner, On string
+	Enabled                                         bool
+}
+
+func connectionRowOf(c *entra.Connection) connectionRow {
+	return connectionRow{
+		ID: c.ID, Version: c.Version, Name: cmp.Or(c.DisplayName, c.Name), Protocol: protocols[c.Strategy], Domains: strings.Join(c.HomeRealmDomains, ", "),
+		Owner: cmp.Or(organizations.name(c.OrganizationID), "Shared"), On: onFor(c), Enabled: c.Enabled,
+	}
+}
+
+// onFor says in words for whom a connection is on.
+func onFor(c *entra.Connection) string {
+	var names []string
+	for _, a := range applications {
+		if slices.Contains(c.EnabledApplications, a.ID) {
+			names = append(names, a.Name)
+		}
+	}
+	for _, o := range c.Organizations {
+		names = append(names, cmp.Or(organizations.name(o), o))
+	}
+	switch {
+	case !c.Enabled:
+		return "Off"
+	case c.OrganizationID != "":
+		return "On"
+	case c.AllApplications:
+		return "On for every application"
+	case len(names) == 0:
+		return "On for nobody"
+	}
+	return "On for " + strings.Join(names, ", ")
+}
+
+// saidAfter are the lines that a page opens with, by the query's word.
+var saidAfter = map[string]string{
+	"on":      "Switched on.",
+	"off":     "Switched off. Sign-ins that are under way are refused.",
+	"new":     "Saved. Test it, then switch it on.",
+	"saved":   "Saved. New sign-ins go by it.",
+	"apps":    "Saved for whom it is on.",
+	"proven":  "Proven. Its people find their way from now on.",
+	"secret":  "Saved what became of the secret.",
+	"tenant":  "The new tenant is confirmed.",
+	"deleted": "Deleted.",
+	"sample":  "The sample is loaded.",
+}
+
+func said(r *http.Request) string { return saidAfter[r.URL.Query().Get("saved")] }
+
+func (h *host) connectionsPage(w http.ResponseWriter, r *http.Request) {
+	who, _ := h.admins.current(r)
+	v := connectionsView{Actor: actorViewOf(who), Saved: said(r)}
+	there := map[string]bool{}
+	for c, err := range h.store.connections.Connections(r.Context(), entra.Filter{Organization: who.organization}) {
 		if err != nil {
-			return err
+			h.fail(w, r, err)
+			return
 		}
-		if wanted[c.ID] {
-			continue
-		}
-		if err := h.registry.Delete(ctx, actor, c.ID, c.Version); err != nil {
-			return err
+		there[c.ID] = true
+		if row := connectionRowOf(c); who.organization == "" || c.OrganizationID == who.organization {
+			v.Own = append(v.Own, row)
+		} else {
+			v.Shared = append(v.Shared, row)
 		}
 	}
-	return h.store.save(ctx)
+	if h.source.fake != nil && v.Actor.Operator && slices.ContainsFunc(h.source.connections, func(c *entra.Connection) bool { return !there[c.ID] }) {
+		v.Sample = "Contoso and Fabrikam"
+	}
+	h.show(w, r, http.StatusOK, "connections", v)
+}
+
+// loadSample adds what is missing of the sample.
+func (h *host) loadSample(w http.ResponseWriter, r *http.Request) {
+	who, _ := h.admins.current(r)
+	if who.organization != "" {
+		h.notFound(w, r)
+		return
+	}
+	if err := h.addConnections(r.Context()); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/connections?saved=sample", http.StatusSeeOther)
 }

@@ -28,13 +28,19 @@ import (
 // startHost serves a host with a fake Entra of its own, at localhost, where cookies are shared between ports.
 func startHost(t *testing.T, wrap ...func(http.Handler) http.Handler) *host {
 	t.Helper()
+	return startHostAt(t, filepath.Join(t.TempDir(), "quickstart.json"), false, wrap...)
+}
+
+// startHostAt serves a host that keeps its data in a file, and begins without connections where the test wants to add them.
+func startHostAt(t *testing.T, data string, empty bool, wrap ...func(http.Handler) http.Handler) *host {
+	t.Helper()
 	for _, name := range []string{"ENTRA_TENANT", "ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET"} {
 		t.Setenv(name, "")
 	}
 	server := httptest.NewUnstartedServer(nil)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
-	h, err := newHost(t.Context(), "http://localhost:"+port, filepath.Join(t.TempDir(), "quickstart.json"), slog.New(slog.DiscardHandler))
+	h, err := newHost(t.Context(), "http://localhost:"+port, data, empty, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(h.close)
 	server.Config.Handler = h.handler()
@@ -210,4 +216,42 @@ func (b *browser) shoot(name string) {
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	require.NoError(b.t, err)
 	b.do(chromedp.ResetViewport())
+}
+
+// fill types into an input in place of what is in there.
+func (b *browser) fill(id, text string) {
+	b.t.Helper()
+	get(b, chromedp.Evaluate[bool](`(document.getElementById("`+id+`").select(), true)`))
+	b.do(chromedp.SendKeys(chromedp.CSS("#"+id), "\b"+text))
+}
+
+// choose chooses in a select.
+func (b *browser) choose(id, value string) {
+	b.t.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#"+id), value))
+}
+
+// tick changes a check box.
+func (b *browser) tick(id string) { b.t.Helper(); b.do(chromedp.Click(chromedp.CSS("#" + id))) }
+
+// value returns what is in an input.
+func (b *browser) value(id string) string {
+	b.t.Helper()
+	return get(b, chromedp.Evaluate[string](`document.getElementById("`+id+`").value`))
+}
+
+// attribute returns an attribute, or "".
+func (b *browser) attribute(id, name string) string {
+	b.t.Helper()
+	return get(b, chromedp.Evaluate[string](`document.getElementById("`+id+`").getAttribute("`+name+`") ?? ""`))
+}
+
+// signInTo chooses on the sign-in page what to sign in to.
+func (b *browser) signInTo(application, organization string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS("details.place summary")))
+	b.choose("application", application)
+	b.choose("organization", organization)
+	b.press("Change")
+	b.at("Sign in")
 }

@@ -21,9 +21,8 @@ func (h *host) handler() http.Handler {
 	mux.HandleFunc("GET /account", h.accountPage)
 	mux.HandleFunc("POST /sign-out", h.signOut)
 	mux.HandleFunc("GET /signed-out", h.signedOutPage)
-	mux.HandleFunc("GET /connections", h.connectionsPage)
-	mux.HandleFunc("GET /connections/{id}", h.connectionPage)
-	mux.HandleFunc("POST /connections/{id}/enabled", h.switchConnection)
+	mux.HandleFunc("POST /place", choosePlace)
+	h.adminPages(mux)
 	mux.Handle("GET /assets/", assets())
 	mux.HandleFunc("/", h.notFound)
 
@@ -32,6 +31,33 @@ func (h *host) handler() http.Handler {
 	csrf := http.NewCrossOriginProtection()
 	csrf.AddInsecureBypassPattern("POST /sso/callback/")
 	return h.oneName(csrf.Handler(mux))
+}
+
+// adminPages are where connections are made. A real host lets nobody see them who is no admin.
+func (h *host) adminPages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /connections", h.connectionsPage)
+	mux.HandleFunc("POST /connections/as", h.act)
+	mux.HandleFunc("POST /connections/sample", h.loadSample)
+	mux.HandleFunc("GET /connections/new", h.newConnectionPage)
+	mux.HandleFunc("POST /connections/new", h.createConnection)
+	mux.HandleFunc("GET /connections/import", h.importPage)
+	mux.HandleFunc("POST /connections/import", h.importConnections)
+	mux.HandleFunc("GET /connections/{id}", h.connectionPage)
+	mux.HandleFunc("POST /connections/{id}", h.saveConnection)
+	mux.HandleFunc("POST /connections/{id}/enabled", h.acting(h.switchConnection))
+	mux.HandleFunc("POST /connections/{id}/applications", h.acting(h.chooseApplications))
+	mux.HandleFunc("POST /connections/{id}/domains", h.acting(h.proveDomain))
+	mux.HandleFunc("POST /connections/{id}/secret", h.acting(h.changeSecret))
+	mux.HandleFunc("POST /connections/{id}/tenant", h.acting(h.confirmTenant))
+	mux.HandleFunc("GET /connections/{id}/test", h.testPage)
+	mux.HandleFunc("POST /connections/{id}/test", h.beginTest)
+	mux.HandleFunc("GET /connections/{id}/guide", h.guidePage)
+	mux.HandleFunc("GET /connections/{id}/delete", h.deletePage)
+	mux.HandleFunc("POST /connections/{id}/delete", h.deleteConnection)
+	if h.source.fake != nil {
+		mux.HandleFunc("GET /trouble", h.troublePage)
+		mux.HandleFunc("POST /trouble", h.makeTrouble)
+	}
 }
 
 // oneName leads browsers that came by another name (127.0.0.1) to the one that cookies and callback URLs are for. It also keeps out pages that
@@ -51,12 +77,17 @@ func (h *host) oneName(next http.Handler) http.Handler {
 }
 
 func (h *host) signInPage(w http.ResponseWriter, r *http.Request) {
-	buttons, err := h.service.Buttons(r.Context(), "", "")
+	p := placeOf(r)
+	buttons, err := h.service.Buttons(r.Context(), p.Application.ID, p.Organization)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	h.show(w, r, http.StatusOK, "sign-in", signInView{addressForm: addressForm{Discover: discover}, Buttons: buttons, Try: peopleToTry, Fake: h.source.fake != nil})
+	v := signInView{addressForm: addressForm{Discover: discover}, Buttons: buttons, Universal: p.Application.UniversalSSO, Place: placeViewOf(p)}
+	if h.source.fake != nil {
+		v.Try = peopleToTry
+	}
+	h.show(w, r, http.StatusOK, "sign-in", v)
 }
 
 func (h *host) ssoPage(w http.ResponseWriter, r *http.Request) {
@@ -76,6 +107,10 @@ func (h *host) signedIn(w http.ResponseWriter, r *http.Request, in *entra.SignIn
 
 // showError is what the library calls when a sign-in came to nothing.
 func (h *host) showError(w http.ResponseWriter, r *http.Request, e *entra.Error) {
+	if h.testFailed(r, e) {
+		h.showTestError(w, r, e.ConnectionID, e)
+		return
+	}
 	if errors.Is(e, entra.ErrNoConnection) && r.Method == http.MethodPost {
 		domain, err := hrd.Domain(r.PostFormValue("address"))
 		if err != nil {
@@ -152,67 +187,4 @@ func (h *host) signedOutAtProvider(_ context.Context, r *http.Request, n entra.S
 
 func (h *host) signedOutPage(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, "signed-out", nil)
-}
-
-func (h *host) connectionsPage(w http.ResponseWriter, r *http.Request) {
-	var rows []connectionRow
-	for c, err := range h.store.connections.Connections(r.Context(), entra.Filter{}) {
-		if err != nil {
-			h.fail(w, r, err)
-			return
-		}
-		rows = append(rows, connectionRowOf(c))
-	}
-	h.show(w, r, http.StatusOK, "connections", rows)
-}
-
-func (h *host) connectionPage(w http.ResponseWriter, r *http.Request) {
-	c, err := h.store.connections.Connection(r.Context(), r.PathValue("id"))
-	if errors.Is(err, entra.ErrNotFound) {
-		h.notFound(w, r)
-		return
-	}
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	callback, err := h.service.CallbackURL(r.Context(), c)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	h.show(w, r, http.StatusOK, "connection", connectionViewOf(c, callback, r.URL.Query().Get("saved"), c.Check()))
-}
-
-// switchConnection switches a connection on or off. A sign-in that is under way is refused when it comes back to one that is off.
-func (h *host) switchConnection(w http.ResponseWriter, r *http.Request) {
-	stored, err := h.store.connections.Connection(r.Context(), r.PathValue("id"))
-	if errors.Is(err, entra.ErrNotFound) {
-		h.notFound(w, r)
-		return
-	}
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	c := stored.Clone()
-	c.Version = r.PostFormValue("version") // of the page that was looked at
-	c.Enabled = r.PostFormValue("enabled") == "yes"
-	_, _, err = h.registry.Save(r.Context(), entra.Environment("connections page"), c)
-	if errors.Is(err, entra.ErrConflict) {
-		h.show(w, r, http.StatusConflict, "error", errorView{Heading: "Somebody else changed this connection", Public: "Nothing was saved. Look at it again, then decide."})
-		return
-	}
-	if err == nil {
-		err = h.store.save(r.Context())
-	}
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	saved := "off"
-	if c.Enabled {
-		saved = "on"
-	}
-	http.Redirect(w, r, "/connections/"+c.ID+"?saved="+saved, http.StatusSeeOther) //nolint:gosec // the id is the stored connection's
 }

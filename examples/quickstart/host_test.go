@@ -209,7 +209,7 @@ func TestRestart(t *testing.T) {
 	t.Setenv("ENTRA_CLIENT_SECRET", "")
 	data := filepath.Join(t.TempDir(), "quickstart.json")
 	log := slog.New(slog.DiscardHandler)
-	first, err := newHost(t.Context(), "http://localhost:8080", data, log)
+	first, err := newHost(t.Context(), "http://localhost:8080", data, false, log)
 	require.NoError(t, err)
 	defer first.close()
 	c, err := first.store.connections.Connection(t.Context(), "contoso")
@@ -235,7 +235,7 @@ func TestRestart(t *testing.T) {
 	assert.NotContains(t, string(text), entratest.ContosoSecret)
 	assert.NotContains(t, string(text), entratest.FabrikamSecret)
 
-	second, err := newHost(t.Context(), "http://localhost:8081", data, log)
+	second, err := newHost(t.Context(), "http://localhost:8081", data, false, log)
 	require.NoError(t, err)
 	defer second.close()
 	c, err = second.store.connections.Connection(t.Context(), "contoso")
@@ -248,7 +248,7 @@ func TestRestart(t *testing.T) {
 
 	// Without the key the data opens nothing, and says so instead of beginning anew over it.
 	require.NoError(t, os.Remove(strings.TrimSuffix(data, "json")+"key"))
-	_, err = newHost(t.Context(), "http://localhost:8082", data, log)
+	_, err = newHost(t.Context(), "http://localhost:8082", data, false, log)
 	require.ErrorContains(t, err, "delete it to begin anew")
 }
 
@@ -295,7 +295,7 @@ func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, "localhost:0", filepath.Join(t.TempDir(), "quickstart.json"), in) }()
+	go func() { ended <- run(ctx, "localhost:0", filepath.Join(t.TempDir(), "quickstart.json"), false, in) }()
 	text := make([]byte, 4096)
 	n, err := out.Read(text)
 	require.NoError(t, err)

@@ -4,11 +4,25 @@
 //
 // It reads as a tutorial. This file wires the library into a host; then follow a sign-in:
 //
-//	connections.go   the connections that it starts with, at the fake Entra or at a real tenant
-//	handlers.go      the host's own pages, and what it does when somebody has signed in
-//	session.go       the host's sessions
-//	pages.go         what people see; the templates lie in pages, style and script in assets
-//	store.go         where connections and users are kept: in memory, and in one JSON file
+//	sample.go             what a host has of its own: applications, customers; and the connections that it starts with
+//	source.go             where people sign in: at the fake Entra or at a real tenant
+//	handlers.go           the host's own pages, and what it does when somebody has signed in
+//	place.go, session.go  which application and customer a sign-in is for; the host's sessions
+//	account.go            what a host learns from a sign-in
+//	pages.go              how pages are shown; the templates lie in pages, style and script in assets
+//	store.go              where connections and users are kept: in memory, and in one JSON file
+//	faults.go             what the fake Entra can be told to do wrong
+//
+// And how connections are made:
+//
+//	admin_session.go      who is an admin: the operator, or a customer's administrator
+//	connections.go        the list
+//	form.go               the form: what an input is; form_fields.go is the form itself, form_view.go how it is filled in
+//	connection_form.go    adding and changing a connection
+//	connection_acts.go    switching it on, proving its domains, exchanging its secret, deleting it
+//	diagnosis.go          testing it, with and without a person
+//	guide.go              what to enter in Entra's admin center
+//	import.go             connections from an export file
 //
 // To sign in at a real tenant, register an app there and set ENTRA_TENANT, ENTRA_CLIENT_ID and ENTRA_CLIENT_SECRET.
 package main
@@ -25,6 +39,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,18 +51,19 @@ import (
 
 func main() {
 	addr := flag.String("addr", "", "loopback address to listen on (default localhost:8080, or the next free port)")
-	data := flag.String("data", "quickstart.json", "file for connections and users; the key to the secrets in it lies beside it")
+	data := flag.String("data", chosenSource()+".json", "file for connections and users; the key to the secrets in it lies beside it")
+	empty := flag.Bool("empty", false, "begin without connections, to add one by hand")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *data, os.Stdout); err != nil {
+	if err := run(ctx, *addr, *data, *empty, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, addr, data string, out io.Writer) error {
+func run(ctx context.Context, addr, data string, empty bool, out io.Writer) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -57,7 +73,7 @@ func run(ctx context.Context, addr, data string, out io.Writer) error {
 		return err
 	}
 	// Browsers keep flow cookies per host name, so there is one: the fake Entra and the host both call themselves localhost.
-	h, err := newHost(ctx, "http://localhost:"+port, data, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	h, err := newHost(ctx, "http://localhost:"+port, data, empty, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}
@@ -85,14 +101,16 @@ type host struct {
 	registry *entra.Registrar
 	store    *store
 	sessions *sessions
+	admins   *admins
 	source   *source // where people sign in
+	trouble  atomic.Pointer[trouble]
 	log      *slog.Logger
 }
 
 // newHost is what embedding the library takes.
-func newHost(ctx context.Context, base, data string, log *slog.Logger) (_ *host, err error) {
-	h := &host{base: base, sessions: newSessions(), log: log}
-	if h.store, err = openStore(ctx, data); err != nil {
+func newHost(ctx context.Context, base, data string, empty bool, log *slog.Logger) (_ *host, err error) {
+	h := &host{base: base, sessions: newSessions(), admins: newAdmins(), log: log}
+	if h.store, err = openStore(ctx, data, chosenSource()); err != nil {
 		return nil, err
 	}
 	if h.source, err = newSource(base); err != nil {
@@ -105,9 +123,12 @@ func newHost(ctx context.Context, base, data string, log *slog.Logger) (_ *host,
 		Keys:          h.store.keys,
 		Replay:        memory.NewReplay(),
 		Users:         h.store.users,
+		Organizations: organizations,
 		SyncProfiles:  func(context.Context) (bool, error) { return true, nil },
+		BeginOptions:  beginOptions,
 		DefaultReturn: "/account",
 		OnSignIn:      h.signedIn,
+		OnTest:        h.tested,
 		OnError:       h.showError,
 		OnSignOut:     h.signedOutAtProvider,
 		Clouds:        h.source.clouds,
@@ -126,7 +147,10 @@ func newHost(ctx context.Context, base, data string, log *slog.Logger) (_ *host,
 	if err != nil {
 		return nil, err
 	}
-	return h, h.addConnections(ctx)
+	if h.store.fresh && !empty {
+		return h, h.addConnections(ctx)
+	}
+	return h, nil
 }
 
 func (h *host) close() {

@@ -2,20 +2,14 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
-	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 //go:embed pages assets
@@ -23,14 +17,14 @@ var files embed.FS
 
 // pages are the templates by name, each within the layout.
 var pages = func() map[string]*template.Template {
-	layout := template.Must(template.ParseFS(files, "pages/layout.html"))
+	layout := template.Must(template.ParseFS(files, "pages/layout.html", "pages/form.html"))
 	names, err := fs.Glob(files, "pages/*.html")
 	if err != nil {
 		panic(err)
 	}
 	all := map[string]*template.Template{}
 	for _, name := range names {
-		if name != "pages/layout.html" {
+		if name != "pages/layout.html" && name != "pages/form.html" {
 			all[strings.TrimSuffix(strings.TrimPrefix(name, "pages/"), ".html")] = template.Must(template.Must(layout.Clone()).ParseFS(files, name))
 		}
 	}
@@ -58,14 +52,20 @@ var titles = map[string]struct {
 	title, here string
 	narrow      bool
 }{
-	"sign-in":       {"Sign in", "sign-in", true},
-	"sso":           {"Sign in with SSO", "sign-in", true},
-	"no-connection": {"No company sign-in", "sign-in", true},
-	"error":         {"Not signed in", "", true},
-	"signed-out":    {"Signed out", "", true},
-	"account":       {"Account", "account", false},
-	"connections":   {"Connections", "connections", false},
-	"connection":    {"Connection", "connections", false},
+	"sign-in":        {"Sign in", "sign-in", true},
+	"sso":            {"Sign in with SSO", "sign-in", true},
+	"no-connection":  {"No company sign-in", "sign-in", true},
+	"error":          {"Error", "", true},
+	"signed-out":     {"Signed out", "", true},
+	"account":        {"Account", "account", false},
+	"connections":    {"Connections", "connections", false},
+	"new-connection": {"Add a connection", "connections", false},
+	"connection":     {"Connection", "connections", false},
+	"test":           {"Test a connection", "connections", false},
+	"guide":          {"Setup guide", "connections", false},
+	"delete":         {"Delete a connection", "connections", true},
+	"import":         {"Import connections", "connections", false},
+	"trouble":        {"Trouble at the fake Entra", "trouble", true},
 }
 
 // show answers with a page.
@@ -98,9 +98,27 @@ type addressForm struct {
 
 type signInView struct {
 	addressForm
-	Buttons []entra.Button
-	Try     []person
-	Fake    bool
+	Buttons   []entra.Button
+	Universal bool // the button that serves every company
+	Try       []person
+	Place     placeView
+}
+
+// placeView says what people sign in to, and offers what else there is.
+type placeView struct {
+	Application, Organization   string
+	Applications, Organizations []choice
+}
+
+func placeViewOf(p place) placeView {
+	v := placeView{Application: p.Application.Name, Organization: organizations.name(p.Organization), Organizations: []choice{{Label: "None in particular"}}}
+	for _, a := range applications {
+		v.Applications = append(v.Applications, choice{Value: a.ID, Label: a.Name, Selected: a.ID == p.Application.ID})
+	}
+	for _, o := range organizations {
+		v.Organizations = append(v.Organizations, choice{Value: o.ID, Label: o.Name, Selected: o.ID == p.Organization})
+	}
+	return v
 }
 
 type noConnectionView struct {
@@ -112,6 +130,15 @@ type noConnectionView struct {
 type errorView struct {
 	Heading, Public, Next, Attempt string
 	Retry                          bool
+	Back                           string // where else to go than to the sign-in page
+}
+
+// menders name who can mend what a test finds.
+var menders = map[aadsts.Mender]string{
+	aadsts.MenderUser:        "The person who signs in",
+	aadsts.MenderTenantAdmin: "The tenant’s administrator",
+	aadsts.MenderAppOwner:    "Whoever sets up this connection",
+	aadsts.MenderHost:        "The operator of this server",
 }
 
 // whoMends says in words who can mend an error.
@@ -139,157 +166,4 @@ func errorViewOf(e *entra.Error) errorView {
 		heading = "You are not signed in"
 	}
 	return errorView{Heading: heading, Public: e.Public, Next: whoMends[e.Mender], Attempt: e.Attempt, Retry: e.Retry}
-}
-
-type accountView struct {
-	Name, Initials, Address, Connection, ConnectionID, Protocol string
-	Verdict, Why, Reason, Joined, Changed, UserID               string
-	Confirmed                                                   bool
-	Evidence                                                    []claims.Evidence
-	Groups                                                      []claims.Group
-	GroupsFrom                                                  string
-	Tenant, Object, Issuer, Kind, Attempt                       string
-	IDToken, AccessToken                                        string
-}
-
-// protocols are the strategies in words.
-var protocols = map[entra.Strategy]string{
-	entra.OAuth2: "OAuth 2.0",
-	entra.WSFed:  "WS-Federation",
-}
-
-var verdicts = map[provisioning.Action]string{
-	provisioning.ActionSignIn: "Signed in as the user we know.",
-	provisioning.ActionLink:   "Linked to an existing user.",
-	provisioning.ActionCreate: "A new user was created.",
-}
-
-var kinds = map[claims.Kind]string{
-	claims.KindMember:   "Member of the tenant",
-	claims.KindGuest:    "Guest of the tenant",
-	claims.KindPersonal: "Personal Microsoft account",
-	claims.KindExternal: "External identity",
-}
-
-var groupSources = map[string]string{
-	"token":  "from the token",
-	"graph":  "from Microsoft Graph",
-	"before": "from an earlier sign-in, as this one could not learn them",
-}
-
-// howManyGroups also says where they come from. Unknown is not none.
-func howManyGroups(groups []claims.Group, known bool, from string) string {
-	switch {
-	case !known:
-		return "Not known. Tokens then say nothing of groups."
-	case len(groups) == 0:
-		return "None, " + groupSources[from] + "."
-	case len(groups) == 1:
-		return "One, " + groupSources[from] + "."
-	}
-	return fmt.Sprintf("%d, %s.", len(groups), groupSources[from])
-}
-
-func accountViewOf(in *entra.SignIn, idToken, accessToken string) accountView {
-	id, d := in.Identity, in.Decision
-	name := cmp.Or(id.Name, strings.TrimSpace(id.GivenName+" "+id.FamilyName), id.Username, "Signed in")
-	groups, known := in.Groups()
-	v := accountView{
-		Name: name, Initials: initials(name), Address: cmp.Or(id.Email.Address, id.Username),
-		Connection: cmp.Or(in.Connection.DisplayName, in.Connection.Name), ConnectionID: in.Connection.ID, Protocol: protocols[in.Connection.Strategy],
-		Verdict: verdicts[d.Action], Why: sentence(d.Reason.Explain()), Reason: string(d.Reason), Joined: d.Joined, Changed: strings.Join(d.Changed, ", "),
-		Confirmed: d.Confirmed, Evidence: d.Evidence,
-		Groups: groups, GroupsFrom: howManyGroups(groups, known, in.GroupsFrom),
-		Tenant: id.TenantID, Object: id.ObjectID, Issuer: id.Issuer, Kind: cmp.Or(kinds[id.Kind], "Not said; treated as a guest"), Attempt: in.Attempt,
-		IDToken: idToken, AccessToken: accessToken,
-	}
-	if in.User != nil {
-		v.UserID = in.User.ID
-	}
-	return v
-}
-
-// sentence makes a sentence of a phrase.
-func sentence(phrase string) string {
-	first, size := utf8.DecodeRuneInString(phrase)
-	if size == 0 {
-		return ""
-	}
-	return string(unicode.ToUpper(first)) + phrase[size:] + "."
-}
-
-// initials of the first and the last word.
-func initials(name string) string {
-	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	if len(words) == 0 {
-		return "?"
-	}
-	first := string([]rune(words[0])[:1])
-	if len(words) > 1 {
-		first += string([]rune(words[len(words)-1])[:1])
-	}
-	return strings.ToUpper(first)
-}
-
-type connectionRow struct {
-	ID, Name, Protocol, Domains string
-	Enabled                     bool
-}
-
-func connectionRowOf(c *entra.Connection) connectionRow {
-	return connectionRow{ID: c.ID, Name: cmp.Or(c.DisplayName, c.Name), Protocol: protocols[c.Strategy], Domains: strings.Join(c.HomeRealmDomains, ", "), Enabled: c.Enabled}
-}
-
-type connectionView struct {
-	connectionRow
-	Version, Callback, Saved string
-	Findings                 entra.Findings
-	Fields                   []field
-}
-
-type field struct {
-	Name, Value, Note string
-	Code              bool
-}
-
-func connectionViewOf(c *entra.Connection, callback, saved string, findings entra.Findings) connectionView {
-	onOff := func(on bool) string {
-		if on {
-			return "On"
-		}
-		return "Off"
-	}
-	proof := "None"
-	if !c.ClientSecret.IsZero() {
-		proof = "Set, and kept sealed"
-	}
-	v := connectionView{
-		connectionRow: connectionRowOf(c), Version: c.Version, Callback: callback,
-		Saved:    map[string]string{"on": "Switched on.", "off": "Switched off. Sign-ins that are under way are refused."}[saved],
-		Findings: findings,
-		Fields: []field{
-			{Name: "Name", Value: c.Name, Code: true},
-			{Name: "Strategy", Value: string(c.Strategy), Code: true},
-			{Name: "Entra domain", Value: c.EntraDomain},
-			{Name: "Tenant id", Value: c.TenantID, Code: true, Note: "pinned when the connection was saved"},
-			{Name: "Client id", Value: c.ClientID, Code: true},
-			{Name: "Client secret", Value: proof},
-		},
-	}
-	for _, p := range c.DomainProofs {
-		v.Fields = append(v.Fields, field{Name: "Home realm domain", Value: p.Domain, Note: string(p.State)})
-	}
-	button := "Shown"
-	if len(c.ProvenDomains()) > 0 && !c.AlwaysShowButton {
-		button = "Hidden"
-	}
-	v.Fields = append(v.Fields,
-		field{Name: "Sign-in button", Value: button, Note: map[string]string{"Hidden": "the home realm domain leads here", "Shown": ""}[button]},
-		field{Name: "Create missing users", Value: onOff(c.CreateMissingUsers)},
-		field{Name: "Trust email addresses", Value: onOff(c.TrustEmails)},
-		field{Name: "Sync profile at sign-in", Value: onOff(c.SyncProfile)},
-		field{Name: "Get user groups", Value: onOff(c.UserGroups)},
-		field{Name: "Extended profile", Value: onOff(c.ExtendedProfile)},
-	)
-	return v
 }

@@ -22,7 +22,7 @@ import (
 // views holds made-up data for each page, with text that would do harm if it were not escaped.
 var views = map[string]any{
 	"sign-in": signInView{
-		addressForm: addressForm{Discover: discover}, Fake: true, Try: peopleToTry,
+		addressForm: addressForm{Discover: discover}, Universal: true, Try: peopleToTry, Place: placeViewOf(place{Application: applications[0]}),
 		Buttons: []entra.Button{{ConnectionID: "x", Label: "Contoso <b>over</b> WS-Federation", Href: "/sso/begin?connection=x"}},
 	},
 	"sso":           addressForm{Discover: discover},
@@ -36,16 +36,46 @@ var views = map[string]any{
 		Tenant: "1111", Object: "2222", Issuer: "https://login.example/1111/v2.0", Kind: "Member of the tenant", Attempt: "ABCDEF",
 		IDToken: "{\n  \"ext_provider\": {}\n}", AccessToken: "{\n  \"ext_groups\": []\n}",
 	},
-	"connections": []connectionRow{{ID: "contoso", Name: "Contoso", Protocol: "WS-Federation", Domains: "contoso.com", Enabled: true}, {ID: "off", Name: "Off"}},
-	"connection": connectionView{
-		connectionRow: connectionRow{ID: "contoso", Name: "Contoso", Protocol: "WS-Federation", Enabled: true}, Version: "1", Callback: "http://localhost:8080/sso/callback/wsfed", Saved: "Switched on.",
-		Findings: entra.Findings{{Field: "client_secret", Problem: "It ends soon.", Fix: "Make a new one."}}, Fields: []field{{Name: "Name", Value: "contoso", Code: true}},
+	"connections": connectionsView{
+		Actor: actorViewOf(admin{organization: "adatum"}), Sample: "Contoso", Saved: "Deleted.", Shared: []connectionRow{{ID: "s", Name: "Shared"}},
+		Own: []connectionRow{{ID: "contoso", Name: "Contoso <b>over</b>", Protocol: "WS-Federation", Domains: "contoso.com", Owner: "Adatum", On: "On", Enabled: true}, {ID: "off", Name: "Off"}},
 	},
+	"new-connection": formOf(&entra.Connection{}, nil, (&entra.Connection{}).Check(), entra.Environment("test")),
+	"connection": connectionView{
+		connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso", Protocol: "WS-Federation", Enabled: true}, Tab: "settings", Saved: "Switched on.",
+		Operator: true, Shared: true, Secret: true, NextSecret: true, ByAdministrator: true, TenantID: "1111", OnForNobody: []string{"Nobody."},
+		Applications: []choice{{Value: "portal", Label: "Portal", Selected: true}}, Shares: []choice{{Value: "adatum", Label: "Adatum"}},
+		Unproven: []domainView{{Domain: "contoso.io", State: "pending"}}, Form: fullForm(),
+	},
+	"test": testView{
+		connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso"}, Tab: "test", Verdict: "It works.", Unproven: []domainView{{Domain: "contoso.io"}, {Domain: "contoso.net"}},
+		Findings: findingViews(entra.Findings{{Problem: "the provider answers"}, {Field: "client_secret", Problem: "ends <script>alert(1)</script>", Fix: "make a new one", Severity: entra.SeverityError}}),
+		Report:   &reportView{Name: "Ann", Verdict: "A new user would be created.", Roles: []string{"Portal.Admin"}, Claims: []claimView{{"email", "<b>over</b>"}}, Extended: []claimView{{"jobTitle", "Engineer"}}},
+	},
+	"guide": guideView{
+		connectionRow: connectionRow{ID: "contoso", Name: "Contoso"}, Tab: "guide", Manifest: "{}",
+		Guide: &entra.Guide{Title: "Set up Contoso", Steps: []entra.GuideStep{{Title: "Authentication", Text: "Add it.", Values: []entra.GuideValue{{Label: "Redirect URI", Value: "<script>alert(1)</script>"}}}}},
+	},
+	"delete":  deleteView{connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso"}, Users: 2},
+	"import":  importView{Problem: "This is not JSON.", Outcomes: []outcomeView{{ID: "contoso", Name: "Contoso"}, {Name: "Other", Findings: findingViews(entra.Findings{{Problem: "no", Severity: entra.SeverityError}})}}},
+	"trouble": troubleView{Saved: true, Troubles: troubles, Now: "none"},
+}
+
+// fullForm has everything to say that a form can have.
+func fullForm() formView {
+	c := &entra.Connection{
+		ID: "contoso", Version: "1", Name: "<b>over</b>", HomeRealmDomains: []string{"contoso.com"}, UpstreamParams: loginHint, Realm: "no URI", AllowProviderInitiated: true,
+		DomainProofs: []entra.DomainProof{{Domain: "contoso.com", State: entra.DomainProven, By: entra.ProofByEntra}, {Domain: "contoso.io", State: entra.DomainLapsed}, {Domain: "contoso.net", State: entra.DomainPending}},
+	}
+	f := formOf(c, nil, append(c.Check(), entra.Finding{Field: "tenant_id", Problem: "is wrong", Severity: entra.SeverityError}, entra.Finding{Problem: "look", Severity: entra.SeverityWarning}), entra.Environment("test"))
+	f.TenantChanged, f.Differences = "contoso.com", []difference{{"Display name", "Theirs", "<b>over</b>"}}
+	f.showCallbacks([]callbackView{{"callback-url", "OAuth 2.0", "http://localhost:8080/sso/callback/oauth2"}})
+	return f
 }
 
 func render(t *testing.T, name string) (page string, header http.Header) {
 	t.Helper()
-	h := &host{base: "http://localhost:8080", sessions: newSessions(), source: &source{login: "http://localhost:9090"}, log: slog.New(slog.DiscardHandler)}
+	h := &host{base: "http://localhost:8080", sessions: newSessions(), admins: newAdmins(), source: &source{login: "http://localhost:9090"}, log: slog.New(slog.DiscardHandler)}
 	w := httptest.NewRecorder()
 	h.show(w, httptest.NewRequest(http.MethodGet, "/", nil), http.StatusOK, name, views[name])
 	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
@@ -56,7 +86,7 @@ func render(t *testing.T, name string) (page string, header http.Header) {
 func TestPages(t *testing.T) {
 	require.Len(t, views, len(pages), "a page without data here is a page that nobody renders")
 	require.Len(t, titles, len(pages))
-	input := regexp.MustCompile(`<input id="([^"]+)"`)
+	input := regexp.MustCompile(`<(?:input|select|textarea) id="([^"]+)"`)
 	described := regexp.MustCompile(`aria-(?:describedby|labelledby)="([^"]+)"`)
 	for name := range pages {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +102,9 @@ func TestPages(t *testing.T) {
 				assert.Contains(t, page, `<label for="`+match[1]+`"`)
 			}
 			for _, match := range described.FindAllStringSubmatch(page, -1) {
-				assert.Contains(t, page, `id="`+match[1]+`"`)
+				for id := range strings.FieldsSeq(match[1]) {
+					assert.Equal(t, 1, strings.Count(page, ` id="`+id+`"`), id)
+				}
 			}
 			assert.NotContains(t, page, "alert(1)</script>")
 			assert.NotContains(t, page, "<b>over")
@@ -127,6 +159,8 @@ func TestContrast(t *testing.T) {
 		{"good", "paper", 4.5},
 		{"good", "card", 4.5},
 		{"good", "code", 4.5},
+		{"bad", "paper", 4.5},
+		{"bad", "card", 4.5},
 		{"edge", "paper", 3},
 		{"edge", "card", 3},
 		{"card", "good", 3},

@@ -24,6 +24,8 @@ import (
 // written at entra.ConnectionRegistry and provisioning.UserStore, and storetest and provisioningtest check it.
 type store struct {
 	path        string
+	source      string // whose connections these are: a fake tenant's are worth nothing beside a real one's
+	fresh       bool   // nothing was kept yet
 	keys        *entra.Keyring
 	connections *memory.Connections
 	users       *memory.Users
@@ -34,22 +36,24 @@ type store struct {
 // snapshot is the file. The secrets of its connections are sealed with the key that lies in a file of its own: a copy of one is worth nothing
 // without the other.
 type snapshot struct {
+	Source      string               `json:"source"`
 	Connections []json.RawMessage    `json:"connections"`
 	Users       []*provisioning.User `json:"users"`
 }
 
 // openStore reads what an earlier run kept at path, or begins anew.
-func openStore(ctx context.Context, path string) (*store, error) {
+func openStore(ctx context.Context, path, source string) (*store, error) {
 	key, err := openKey(strings.TrimSuffix(path, filepath.Ext(path)) + ".key")
 	if err != nil {
 		return nil, err
 	}
-	s := &store{path: path, connections: memory.NewConnections(), users: memory.NewUsers()}
+	s := &store{path: path, source: source, connections: memory.NewConnections(), users: memory.NewUsers()}
 	if s.keys, err = entra.NewKeyring(key); err != nil {
 		return nil, err
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		s.fresh = true
 		return s, nil
 	}
 	if err != nil {
@@ -65,6 +69,9 @@ func (s *store) load(ctx context.Context, data []byte) error {
 	var kept snapshot
 	if err := json.Unmarshal(data, &kept); err != nil {
 		return err
+	}
+	if kept.Source != s.source {
+		return fmt.Errorf("it holds connections of %q, not of %q", kept.Source, s.source)
 	}
 	for _, sealed := range kept.Connections {
 		c, err := entra.DecodeConnection(ctx, sealed, s.keys)
@@ -83,7 +90,7 @@ func (s *store) load(ctx context.Context, data []byte) error {
 func (s *store) save(ctx context.Context) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
-	kept := snapshot{Users: slices.Collect(s.users.All())}
+	kept := snapshot{Source: s.source, Users: slices.Collect(s.users.All())}
 	for c, err := range s.connections.Connections(ctx, entra.Filter{}) {
 		if err != nil {
 			return err

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+// act is one thing that the pages do to a connection besides saving its form. It returns the word that says so on the page after it.
+type act func(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (word string, err error)
+
+// acting makes a handler of an act: it finds the connection, keeps what was done, and shows the connection again.
+func (h *host) acting(do act) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		stored, by := h.connectionOf(w, r)
+		if stored == nil {
+			return
+		}
+		c := stored.Clone()
+		c.Version = r.PostFormValue("version") // of the page that was looked at
+		word, err := do(r.Context(), r, by, c)
+		if err != nil {
+			h.failSaving(w, r, err)
+			return
+		}
+		if err := h.store.save(r.Context()); err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/connections/"+url.PathEscape(stored.ID)+"?saved="+word, http.StatusSeeOther)
+	}
+}
+
+// switchConnection switches a connection on or off. A sign-in that is under way is refused when it comes back to one that is off.
+func (h *host) switchConnection(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
+	c.Enabled = r.PostFormValue("enabled") == "yes"
+	_, _, err := h.registry.Save(ctx, by, c)
+	if c.Enabled {
+		return "on", err
+	}
+	return "off", err
+}
+
+// chooseApplications says for whom a shared connection is on.
+func (h *host) chooseApplications(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
+	c.AllApplications = r.PostFormValue("all") == "yes"
+	c.EnabledApplications = slices.DeleteFunc(slices.Clone(r.PostForm["application"]), func(id string) bool {
+		_, ok := applicationByID(id)
+		return !ok
+	})
+	c.Organizations = slices.DeleteFunc(slices.Clone(r.PostForm["organization"]), func(id string) bool { return organizations.name(id) == "" })
+	_, _, err := h.registry.Save(ctx, by, c)
+	return "apps", err
+}
+
+// proveDomain is the operator's word for a domain, or that of a tenant's administrator by the test sign-in that they have just made.
+func (h *host) proveDomain(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
+	if r.PostFormValue("by") != "sign-in" {
+		_, err := h.registry.ProveDomain(ctx, by, c.ID, r.PostFormValue("domain"))
+		return "proven", err
+	}
+	who, _ := h.admins.current(r)
+	if who.report == nil || who.report.Connection.ID != c.ID {
+		return "", entra.ErrNotAllowed
+	}
+	_, err := h.registry.ProveByAdministrator(ctx, by, c.ID, who.report.Identity)
+	return "proven", err
+}
+
+// changeSecret clears a secret, or has the next one take its place.
+func (h *host) changeSecret(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
+	var err error
+	if r.PostFormValue("do") == "promote" {
+		_, err = h.registry.PromoteSecret(ctx, by, c.ID, c.Version, "client_secret")
+	} else {
+		_, err = h.registry.ClearSecret(ctx, by, c.ID, c.Version, r.PostFormValue("name"))
+	}
+	return "secret", err
+}
+
+// confirmTenant accepts that the connection's domain went to another tenant.
+func (h *host) confirmTenant(ctx context.Context, _ *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
+	_, _, err := h.registry.ConfirmTenant(ctx, by, c.ID)
+	return "tenant", err
+}
+
+type deleteView struct {
+	connectionRow
+	Users int
+}
+
+// deletePage asks once more, and says who depends on the connection.
+func (h *host) deletePage(w http.ResponseWriter, r *http.Request) {
+	c, _ := h.connectionOf(w, r)
+	if c == nil {
+		return
+	}
+	users, err := h.store.users.CountUsers(r.Context(), provisioning.UserFilter{ConnectionID: c.ID})
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.show(w, r, http.StatusOK, "delete", deleteView{connectionRow: connectionRowOf(c), Users: users})
+}
+
+func (h *host) deleteConnection(w http.ResponseWriter, r *http.Request) {
+	c, by := h.connectionOf(w, r)
+	if c == nil {
+		return
+	}
+	if err := h.registry.Delete(r.Context(), by, c.ID, r.PostFormValue("version")); err != nil {
+		h.failSaving(w, r, err)
+		return
+	}
+	if err := h.store.save(r.Context()); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/connections?saved=deleted", http.StatusSeeOther)
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+)
+
+// formField is one input of the connection form. Its name is the member's in the JSON, which is how findings name it too.
+type formField struct {
+	name, label, help string
+	kind              kind
+	operator          bool // an organization's administrator may not change it, so the form does not show it to them
+	choices           func() []choice
+	get               func(*entra.Connection) string
+	set               func(*entra.Connection, string) error
+}
+
+// kind is what an input looks like.
+type kind string
+
+const (
+	line   kind = "line"
+	lines  kind = "lines" // one value a line
+	object kind = "json"
+	check  kind = "check"
+	secret kind = "secret"
+	pick   kind = "select"
+	date   kind = "date"
+)
+
+// choice is an option of a select.
+type choice struct {
+	Value, Label string
+	Selected     bool
+}
+
+// is gives the field a get and set for text.
+func (f formField) text(p func(*entra.Connection) *string) formField {
+	if f.kind == "" {
+		f.kind = line
+	}
+	f.get = func(c *entra.Connection) string { return *p(c) }
+	f.set = func(c *entra.Connection, v string) error { *p(c) = strings.TrimSpace(v); return nil }
+	return f
+}
+
+func (f formField) flag(p func(*entra.Connection) *bool) formField {
+	f.kind = check
+	f.get = func(c *entra.Connection) string {
+		if *p(c) {
+			return "yes"
+		}
+		return ""
+	}
+	f.set = func(c *entra.Connection, v string) error { *p(c) = v == "yes"; return nil }
+	return f
+}
+
+func (f formField) list(p func(*entra.Connection) *[]string) formField {
+	f.kind = lines
+	f.get = func(c *entra.Connection) string { return strings.Join(*p(c), "\n") }
+	f.set = func(c *entra.Connection, v string) error {
+		*p(c) = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+		return nil
+	}
+	return f
+}
+
+// sealed is a secret: never shown, and kept when the input is left empty, which is the Registrar's rule.
+func (f formField) sealed(p func(*entra.Connection) *credential.Secret) formField {
+	f.kind = secret
+	f.get = func(*entra.Connection) string { return "" }
+	f.set = func(c *entra.Connection, v string) error {
+		*p(c) = credential.Secret{}
+		if v != "" {
+			*p(c) = credential.NewSecret(v)
+		}
+		return nil
+	}
+	return f
+}
+
+func (f formField) day(p func(*entra.Connection) *time.Time) formField {
+	f.kind = date
+	f.get = func(c *entra.Connection) string {
+		if p(c).IsZero() {
+			return ""
+		}
+		return p(c).UTC().Format(time.DateOnly)
+	}
+	f.set = func(c *entra.Connection, v string) (err error) {
+		if v == f.get(c) { // the form shows no hours
+			return nil
+		}
+		*p(c) = time.Time{}
+		if v != "" {
+			if *p(c), err = time.Parse(time.DateOnly, v); err != nil {
+				return errors.New("is not a date; write it as 2027-01-31")
+			}
+		}
+		return nil
+	}
+	return f
+}
+
+func strategyField(f formField) formField {
+	f.kind = pick
+	f.choices = func() []choice {
+		return []choice{{Value: string(entra.OAuth2), Label: "OAuth 2.0 / OpenID Connect"}, {Value: string(entra.WSFed), Label: "WS-Federation"}}
+	}
+	f.get = func(c *entra.Connection) string { return string(c.Strategy) }
+	f.set = func(c *entra.Connection, v string) error { c.Strategy = entra.Strategy(v); return nil }
+	return f
+}
+
+// params are written as JSON, as the management API has them.
+func params(f formField) formField {
+	f.kind = object
+	f.get = func(c *entra.Connection) string {
+		if len(c.UpstreamParams) == 0 {
+			return ""
+		}
+		var b strings.Builder
+		b.WriteString("{\n")
+		for i, name := range slices.Sorted(maps.Keys(c.UpstreamParams)) {
+			key, _ := json.Marshal(name)                     // a string always can be
+			value, _ := json.Marshal(c.UpstreamParams[name]) // so can two of them
+			if i > 0 {
+				b.WriteString(",\n")
+			}
+			b.WriteString("  " + string(key) + ": " + string(value))
+		}
+		b.WriteString("\n}")
+		return b.String()
+	}
+	f.set = func(c *entra.Connection, v string) error {
+		c.UpstreamParams = nil
+		if strings.TrimSpace(v) == "" {
+			return nil
+		}
+		// The library's own reader, so that the form accepts what an export may hold and nothing else.
+		var read entra.Connection
+		if !json.Valid([]byte(v)) || read.UnmarshalJSON([]byte(`{"options":{"upstream_params":`+v+`}}`)) != nil {
+			return errors.New(`is not in the form {"name": {"value": "…"}} or {"name": {"alias": "login_hint"}}`)
+		}
+		c.UpstreamParams = read.UpstreamParams
+		return nil
+	}
+	return f
+}
+
+// fill puts what the form says into a connection: the fields that the actor sees, and nothing else. It returns what could not be read.
+func fill(c *entra.Connection, form url.Values, by entra.Actor) entra.Findings {
+	var found entra.Findings
+	for _, s := range formSections {
+		for _, f := range s.fields {
+			if f.operator && !by.IsEnvironment() {
+				continue
+			}
+			if err := f.set(c, strings.ReplaceAll(form.Get(f.name), "\r\n", "\n")); err != nil {
+				found = append(found, entra.Finding{Field: f.name, Problem: err.Error(), Severity: entra.SeverityError})
+			}
+		}
+	}
+	return found
+}

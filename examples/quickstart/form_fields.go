@@ -1,0 +1,153 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
+)
+
+// formSection is a fieldset. One that folds is closed until it holds something.
+type formSection struct {
+	id, legend, help string
+	folds            bool
+	fields           []formField
+}
+
+// callbackSection also shows the address to copy.
+const callbackSection = "callback"
+
+// realmSection also shows what became of the domains.
+const realmSection = "realm"
+
+// formSections are the connection form: the fields in the order in which an admin of Kinde finds them, what is ours beside what it belongs to, and
+// what few need at the end.
+var formSections = []formSection{
+	{id: "names", legend: "Connection", fields: []formField{
+		formField{name: "name", label: "Name", help: "Short and lasting: imported users refer to the connection by it."}.
+			text(func(c *entra.Connection) *string { return &c.Name }),
+		formField{name: "display_name", label: "Display name", help: "What its sign-in button says."}.
+			text(func(c *entra.Connection) *string { return &c.DisplayName }),
+		strategyField(formField{name: "strategy", label: "Strategy", help: "The protocol. It can be changed later: every user stays."}),
+		owner(formField{name: "organization_id", label: "Belongs to", operator: true, help: "Shared connections serve applications; an organization’s own serves that customer."}),
+	}},
+	{id: "app", legend: "App registration", help: "From the app’s overview in the Entra admin center.", fields: []formField{
+		formField{name: "entra_id_domain", label: "Entra ID domain", help: "A verified domain of the tenant, such as contoso.com, or its tenant id."}.
+			text(func(c *entra.Connection) *string { return &c.EntraDomain }),
+		formField{name: "client_id", label: "Client ID", help: "The application (client) id."}.
+			text(func(c *entra.Connection) *string { return &c.ClientID }),
+		formField{name: "client_secret", label: "Client secret", help: "The secret’s value, not its id."}.
+			sealed(func(c *entra.Connection) *credential.Secret { return &c.ClientSecret }),
+		formField{name: "client_secret_expires_at", label: "Secret ends on", help: "If you enter it, you are warned in time."}.
+			day(func(c *entra.Connection) *time.Time { return &c.ClientSecretExpires }),
+	}},
+	{id: realmSection, legend: "Home realm discovery", help: "Whoever enters an address of these domains goes straight to this connection.", fields: []formField{
+		formField{name: "home_realm_domains", label: "Home realm domains", help: "One on each line. No other connection can have them."}.
+			list(func(c *entra.Connection) *[]string { return &c.HomeRealmDomains }),
+		formField{name: "is_force_show_sso_button", label: "Always show the sign-in button", help: "Otherwise the button is hidden once a domain is proven."}.
+			flag(func(c *entra.Connection) *bool { return &c.AlwaysShowButton }),
+	}},
+	{id: "tenants", legend: "Whose people may sign in", fields: []formField{
+		formField{name: "is_use_common_endpoint", label: "Use common endpoint", help: "For an app that people of several tenants use."}.
+			flag(func(c *entra.Connection) *bool { return &c.UseCommonEndpoint }),
+		formField{name: "allowed_tenants", label: "Allowed tenants", help: "Tenant ids, one on each line. Empty: only the tenant of the domain above."}.
+			list(func(c *entra.Connection) *[]string { return &c.AllowedTenants }),
+		formField{name: "is_any_tenant_allowed", label: "Admit any work tenant", operator: true, help: "Anybody can open a tenant of their own."}.
+			flag(func(c *entra.Connection) *bool { return &c.AnyTenant }),
+	}},
+	{id: "users", legend: "Users", fields: []formField{
+		formField{name: "is_create_missing_user", label: "Create a user if there is none", help: "Just-in-time provisioning."}.
+			flag(func(c *entra.Connection) *bool { return &c.CreateMissingUsers }),
+		formField{name: "is_trust_emails_enabled", label: "Trust email addresses", operator: true, help: "Links to existing users by address, where something proves that it is theirs. Best while you migrate only."}.
+			flag(func(c *entra.Connection) *bool { return &c.TrustEmails }),
+		formField{name: "is_sync_user_profile_on_login", label: "Sync the profile at each sign-in"}.
+			flag(func(c *entra.Connection) *bool { return &c.SyncProfile }),
+		formField{name: "is_auto_join_organization_enabled", label: "Join the organization", help: "Whoever signs in becomes a member of the organization that the connection belongs to."}.
+			flag(func(c *entra.Connection) *bool { return &c.AutoJoinOrganization }),
+	}},
+	{id: "profile", legend: "Profile and groups", fields: []formField{
+		formField{name: "is_extended_attributes_required", label: "Get the extended profile", help: "Job title and more, from Microsoft Graph."}.
+			flag(func(c *entra.Connection) *bool { return &c.ExtendedProfile }),
+		formField{name: "is_retrieve_provider_user_groups", label: "Get user groups"}.
+			flag(func(c *entra.Connection) *bool { return &c.UserGroups }),
+	}},
+	{id: callbackSection, legend: "Callback URL", help: "Register it in the Entra admin center: your app, Authentication, platform Web.", fields: []formField{
+		formField{name: "is_use_custom_domain", label: "Use custom domain", operator: true, help: "The callback URL is then on the host’s custom domain. The quickstart has none."}.
+			flag(func(c *entra.Connection) *bool { return &c.UseCustomDomain }),
+	}},
+	{id: "upstream", legend: "Upstream parameters", help: "What is sent along to Entra’s sign-in page.", fields: []formField{
+		params(formField{name: "upstream_params", label: "Parameters", help: `As JSON: {"prompt": {"value": "select_account"}} is fixed, {"login_hint": {"alias": "login_hint"}} passes on the address that was typed.`}),
+		formField{name: "scopes", label: "Scopes", help: "OAuth 2.0: beyond openid, profile and email, such as User.Read. One on each line."}.
+			list(func(c *entra.Connection) *[]string { return &c.Scopes }),
+	}},
+	{id: "more", legend: "More", folds: true, fields: []formField{
+		clouds(formField{name: "cloud", label: "Cloud", operator: true}),
+		formField{name: "next_client_secret", label: "Next client secret", help: "For an exchange without an outage: it counts where Entra refuses the first."}.
+			sealed(func(c *entra.Connection) *credential.Secret { return &c.NextClientSecret }),
+		formField{name: "next_client_secret_expires_at", label: "Next secret ends on"}.
+			day(func(c *entra.Connection) *time.Time { return &c.NextClientSecretExpires }),
+		formField{name: "is_keep_other_identities", label: "Keep other ways to sign in", help: "When a user is linked, their email and social sign-in stay."}.
+			flag(func(c *entra.Connection) *bool { return &c.KeepOtherIdentities }),
+		formField{name: "is_mail_provider_domain_allowed", label: "Domains of mail providers may be home realm domains", operator: true}.
+			flag(func(c *entra.Connection) *bool { return &c.AllowMailProviders }),
+		formField{name: "has_own_signing_keys", label: "The app has signing keys of its own", help: "Claims mapping in Entra gives it some."}.
+			flag(func(c *entra.Connection) *bool { return &c.OwnSigningKeys }),
+		formField{name: "response_mode", label: "Response mode", help: "OAuth 2.0: query (also when empty) or form_post."}.
+			text(func(c *entra.Connection) *string { return &c.ResponseMode }),
+		formField{name: "realm", label: "Realm", help: "WS-Federation: the app’s identifier. Empty: spn: and the client id."}.
+			text(func(c *entra.Connection) *string { return &c.Realm }),
+		formField{name: "is_provider_initiated_allowed", label: "Sign-in may begin at the provider", help: "WS-Federation: an answer that nobody asked for begins a sign-in of our own."}.
+			flag(func(c *entra.Connection) *bool { return &c.AllowProviderInitiated }),
+		formField{name: "metadata_url", label: "AD FS metadata address", operator: true, help: "WS-Federation with AD FS in Entra’s place."}.
+			text(func(c *entra.Connection) *string { return &c.MetadataURL }),
+		formField{name: "issuer", label: "AD FS issuer", operator: true}.
+			text(func(c *entra.Connection) *string { return &c.Issuer }),
+		formField{name: "subject_claim", label: "AD FS subject claim", operator: true, help: "The URI of a claim that never changes and is never given to somebody else."}.
+			text(func(c *entra.Connection) *string { return &c.SubjectClaim }),
+	}},
+}
+
+func owner(f formField) formField {
+	f.kind = pick
+	f = f.text(func(c *entra.Connection) *string { return &c.OrganizationID })
+	f.choices = func() []choice {
+		list := []choice{{Label: "Everybody (shared)"}}
+		for _, o := range organizations {
+			list = append(list, choice{Value: o.ID, Label: o.Name})
+		}
+		return list
+	}
+	return f
+}
+
+func clouds(f formField) formField {
+	f.kind = pick
+	f = f.text(func(c *entra.Connection) *string { return &c.Cloud })
+	f.choices = func() []choice {
+		list := []choice{{Label: "Public"}}
+		for _, name := range cloud.Names()[1:] {
+			list = append(list, choice{Value: name, Label: name})
+		}
+		return list
+	}
+	return f
+}
+
+// inWords names the fields of a finding's advice as the form does.
+var inWords = func() *strings.Replacer {
+	var fields []formField
+	for _, s := range formSections {
+		fields = append(fields, s.fields...)
+	}
+	slices.SortFunc(fields, func(a, b formField) int { return len(b.name) - len(a.name) }) // one name may begin another
+	var pairs []string
+	for _, f := range fields {
+		if strings.Contains(f.name, "_") { // the others are words of English
+			pairs = append(pairs, f.name, "“"+f.label+"”")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
