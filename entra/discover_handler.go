@@ -6,8 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-
-	"github.com/tenantdoor/tenantdoor/internal/strictjson"
 )
 
 // maxDiscoverJSON bounds what a page's script posts, in bytes: an address has 320 at most, a return address 1024.
@@ -65,25 +63,30 @@ func readAddress(r *http.Request) (address, returnTo string, err error) {
 	if err != nil {
 		return "", "", NewError(KindFlow, errors.New("the JSON is too large, or broke off"))
 	}
-	members, err := strictjson.Parse(body, discoverMembers())
-	if err != nil {
-		return "", "", NewError(KindFlow, err)
+	refused := NewError(KindFlow, errors.New("the body is not one JSON object of the texts address and return_to"))
+	if checkDocument(body) != nil {
+		return "", "", refused
 	}
-	for name, value := range members {
-		text, ok := value.(string)
-		switch {
-		case ok && name == "address":
-			address = text
-		case ok && name == "return_to":
-			returnTo = text
+	members, err := readObject(whole, body)
+	if err != nil {
+		return "", "", refused
+	}
+	for name, raw := range members {
+		var text *string
+		if json.Unmarshal(raw, &text) != nil || text == nil {
+			return "", "", refused
+		}
+		switch name {
+		case "address":
+			address = *text
+		case "return_to":
+			returnTo = *text
 		default:
-			return "", "", NewError(KindFlow, errors.New("the JSON has a member that is not known, or that is no text"))
+			return "", "", refused
 		}
 	}
 	return address, returnTo, nil
 }
-
-func discoverMembers() strictjson.Names { return strictjson.NamesOf("address", "return_to") }
 
 // isJSON reports whether a request posts JSON, and so wants JSON.
 func isJSON(r *http.Request) bool {

@@ -23,7 +23,7 @@ func (s *Service) addressPage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
 	data := struct{ Action, ReturnTo, Back string }{s.path + "/discover", r.URL.Query().Get("return_to"), s.cfg.DefaultReturn}
 	if err := addressTemplate.Execute(w, data); err != nil {
-		s.log.Warn("address page", "error", err)
+		s.log.WarnContext(r.Context(), "address page", "error", err)
 	}
 }
 

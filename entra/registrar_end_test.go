@@ -82,17 +82,29 @@ func TestSessionsEnd(t *testing.T) {
 		"an application less": {func(c *entra.Connection) { c.EnabledApplications = []string{"app", "app_2"} }, nil, entra.SessionsNarrowed, []entra.Session{elsewhere}, []entra.Session{mine}},
 		"no longer all":       {func(c *entra.Connection) { c.AllApplications = true }, nil, entra.SessionsNarrowed, []entra.Session{elsewhere}, []entra.Session{mine}},
 		"an application more": {nil, func(c *entra.Connection) { c.EnabledApplications = []string{"app", "app_2"} }, entra.SessionsGoOn, nil, []entra.Session{mine}},
-		"an organization less": {func(c *entra.Connection) { c.EnabledApplications, c.Organizations = nil, []string{"org_1", "org_2"} }, func(c *entra.Connection) { c.EnabledApplications, c.Organizations = nil, []string{"org_2"} },
-			entra.SessionsNarrowed, []entra.Session{inOrganization}, []entra.Session{{Tenant: contosoTenant, Organization: "org_2"}}},
-		"a tenant less": {func(c *entra.Connection) {
-			c.UseCommonEndpoint, c.AllowedTenants = true, []string{contosoTenant, other}
-		}, func(c *entra.Connection) { c.UseCommonEndpoint, c.AllowedTenants = true, []string{contosoTenant} },
-			entra.SessionsNarrowed, []entra.Session{foreign}, []entra.Session{mine}},
+		"an organization less": {
+			func(c *entra.Connection) { c.EnabledApplications, c.Organizations = nil, []string{"org_1", "org_2"} }, func(c *entra.Connection) { c.EnabledApplications, c.Organizations = nil, []string{"org_2"} },
+			entra.SessionsNarrowed,
+			[]entra.Session{inOrganization},
+			[]entra.Session{{Tenant: contosoTenant, Organization: "org_2"}},
+		},
+		"a tenant less": {
+			func(c *entra.Connection) {
+				c.UseCommonEndpoint, c.AllowedTenants = true, []string{contosoTenant, other}
+			}, func(c *entra.Connection) { c.UseCommonEndpoint, c.AllowedTenants = true, []string{contosoTenant} },
+			entra.SessionsNarrowed,
+			[]entra.Session{foreign},
+			[]entra.Session{mine},
+		},
 		"no longer any": {func(c *entra.Connection) { c.UseCommonEndpoint, c.AnyTenant = true, true }, nil, entra.SessionsNarrowed, []entra.Session{foreign}, []entra.Session{mine}},
-		"personal accounts less": {func(c *entra.Connection) {
-			c.UseCommonEndpoint, c.AnyTenant, c.AllowedTenants = true, true, []string{cloud.Consumers}
-		}, func(c *entra.Connection) { c.UseCommonEndpoint, c.AnyTenant = true, true },
-			entra.SessionsNarrowed, []entra.Session{{Tenant: cloud.Consumers, Application: "app"}}, []entra.Session{mine, foreign}},
+		"personal accounts less": {
+			func(c *entra.Connection) {
+				c.UseCommonEndpoint, c.AnyTenant, c.AllowedTenants = true, true, []string{cloud.Consumers}
+			}, func(c *entra.Connection) { c.UseCommonEndpoint, c.AnyTenant = true, true },
+			entra.SessionsNarrowed,
+			[]entra.Session{{Tenant: cloud.Consumers, Application: "app"}},
+			[]entra.Session{mine, foreign},
+		},
 	} {
 		before, after := contoso(), contoso()
 		for _, change := range []struct {

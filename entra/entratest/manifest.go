@@ -225,7 +225,7 @@ func (m *manifest) permissions() ([]string, error) {
 		for _, p := range resource.ResourceAccess {
 			name, ok := graphPermissions[p.Type+" "+p.ID]
 			if !ok {
-				return nil, fmt.Errorf("Graph has no permission of type %q with the id %q", p.Type, p.ID)
+				return nil, fmt.Errorf("there is no permission of type %q with the id %q at Graph", p.Type, p.ID)
 			}
 			if name != "" && !slices.Contains(out, name) {
 				out = append(out, name)
