@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -28,6 +29,8 @@ type Config struct {
 	UniqueEmails bool
 	// Now is the clock by which flows and replay ids expire; nil: time.Now.
 	Now func() time.Time
+	// Logger hears of a feed that is broken (Cache.Run); nil: silent.
+	Logger *slog.Logger
 	// NewID makes the id of a new user: at most 255 bytes, never one that was used. nil: crypto/rand.Text, 26 letters and digits.
 	NewID func() string
 }
@@ -69,6 +72,9 @@ func New(db *sql.DB, e Engine, c Config) (*Store, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.NewID == nil {
 		c.NewID = rand.Text

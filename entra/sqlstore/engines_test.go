@@ -18,25 +18,21 @@ import (
 
 // engine is a database to test with.
 type engine struct {
-	name string
-	// open makes an empty database. It skips the test where the server is not installed.
-	open func(t *testing.T) *sql.DB
+	name, driver string
+	// empty makes an empty database and returns its data source name. It skips the test where the server is not installed.
+	empty func(t *testing.T) string
 	// over returns a Store in a database, which the tables may be missing in.
 	over func(ctx context.Context, db *sql.DB, c sqlstore.Config) (*sqlstore.Store, error)
 }
 
 var engines = []engine{
-	{"sqlite", openSQLite, sqlite.New},
-	{"postgres", func(t *testing.T) *sql.DB { return open(t, "pgx", testservers.Postgres(t).Database(t)) }, postgres.New},
-	{"mariadb", func(t *testing.T) *sql.DB { return open(t, "mysql", testservers.MariaDB(t).Database(t)) }, mysql.New},
+	{"sqlite", "sqlite", func(t *testing.T) string { return sqlite.DSN(filepath.Join(t.TempDir(), "a store ?#%.db")) }, sqlite.New},
+	{"postgres", "pgx", func(t *testing.T) string { return testservers.Postgres(t).Database(t) }, postgres.New},
+	{"mariadb", "mysql", func(t *testing.T) string { return testservers.MariaDB(t).Database(t) + "?interpolateParams=true" }, mysql.New},
 }
 
-func openSQLite(t *testing.T) *sql.DB {
-	return open(t, "sqlite", sqlite.DSN(filepath.Join(t.TempDir(), "a store ?#%.db")))
-}
-
-func open(t *testing.T, driver, dsn string) *sql.DB {
-	db, err := sql.Open(driver, dsn)
+func (e engine) open(t *testing.T, dsn string) *sql.DB {
+	db, err := sql.Open(e.driver, dsn)
 	require.NoError(t, err)
 	db.SetMaxOpenConns(40) // a crowd of the suites, and some
 	db.SetMaxIdleConns(40)
@@ -47,7 +43,18 @@ func open(t *testing.T, driver, dsn string) *sql.DB {
 // onEach runs a test on every engine, each time with an empty database.
 func onEach(t *testing.T, f func(t *testing.T, e engine, db *sql.DB)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) { f(t, e, e.open(t)) })
+		t.Run(e.name, func(t *testing.T) { f(t, e, e.open(t, e.empty(t))) })
+	}
+}
+
+// onEachWatched is onEach with a second handle of the same database, whose statements are heard.
+func onEachWatched(t *testing.T, f func(t *testing.T, e engine, db, heard *sql.DB, r *recorder)) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			dsn := e.empty(t)
+			heard, r := watched(t, e, dsn)
+			f(t, e, e.open(t, dsn), heard, r)
+		})
 	}
 }
 

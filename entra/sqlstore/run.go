@@ -122,8 +122,7 @@ func (s *Store) retry(ctx context.Context, f func() error) error {
 
 // pause waits a random while that grows with each attempt, up to a quarter of a second; false: the context has ended.
 func pause(ctx context.Context, attempt int) bool {
-	longest := min(time.Millisecond<<attempt, 250*time.Millisecond)
-	timer := time.NewTimer(rand.N(longest))
+	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt, 8)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

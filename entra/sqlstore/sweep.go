@@ -3,9 +3,9 @@ package sqlstore
 import "context"
 
 // sweepStep is how many rows of a table one call of Sweep removes at most: few enough for a transaction that is in nobody's way.
-const sweepStep = 500
+const sweepStep = 1000
 
-// Sweep removes flows and replay ids of the environment that have expired, a few hundred at most, and returns how many. A host calls it once in a
+// Sweep removes flows and replay ids of the environment that have expired, a thousand of each at most, and returns how many. A host calls it once in a
 // while, again at once as long as it returns more than 0; Cache.Run does so.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	now := micro(s.config.Now())
