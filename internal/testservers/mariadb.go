@@ -20,8 +20,11 @@ func MariaDB(t testing.TB) *Server {
 // NewMariaDB starts a MariaDB for this test.
 func NewMariaDB(t testing.TB) *Server {
 	t.Helper()
-	return own(t, newMariaDB)
+	return own(t, StartMariaDB)
 }
+
+// StartMariaDB starts one without a test, for programs. Its errors say what to install.
+func StartMariaDB() (*Server, error) { return start(newMariaDB) }
 
 type mariadb struct{ dir, server, client, installer string }
 

@@ -22,8 +22,11 @@ func Postgres(t testing.TB) *Server {
 // NewPostgres starts a PostgreSQL for this test.
 func NewPostgres(t testing.TB) *Server {
 	t.Helper()
-	return own(t, newPostgres)
+	return own(t, StartPostgres)
 }
+
+// StartPostgres starts one without a test, for programs. Its errors say what to install.
+func StartPostgres() (*Server, error) { return start(newPostgres) }
 
 type postgres struct{ dir, bin string }
 

@@ -30,8 +30,11 @@ func RedisCluster(t testing.TB) *Server {
 // NewRedis starts a Redis for this test.
 func NewRedis(t testing.TB) *Server {
 	t.Helper()
-	return own(t, newRedis)
+	return own(t, StartRedis)
 }
+
+// StartRedis starts one without a test, for programs. Its errors say what to install.
+func StartRedis() (*Server, error) { return start(newRedis) }
 
 type redis struct {
 	dir, server string

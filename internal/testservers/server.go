@@ -56,14 +56,14 @@ func (s *shared) get(t testing.TB, open func(dir string) (engine, error)) *Serve
 	return running(t, s.server, s.err)
 }
 
-// own starts a server that ends with the test.
-func own(t testing.TB, open func(dir string) (engine, error)) *Server {
+// own gives a server that ends with the test.
+func own(t testing.TB, start func() (*Server, error)) *Server {
 	t.Helper()
-	s, err := start(open)
+	s, err := start()
 	running(t, s, err)
 	t.Cleanup(func() {
 		s.Kill(t)
-		s.close()
+		s.Close()
 	})
 	return s
 }
@@ -97,7 +97,7 @@ func start(open func(dir string) (engine, error)) (_ *Server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
 	if s.engine, err = open(dir); err != nil {
@@ -111,8 +111,8 @@ func start(open func(dir string) (engine, error)) (_ *Server, err error) {
 	return s, s.launch(ctx)
 }
 
-// close leaves the rest to the guard: it ends a server that still runs, and removes the folder.
-func (s *Server) close() { _ = s.guard.Close() }
+// Close ends the server and removes its folder; the guard does it. Tests need not call it.
+func (s *Server) Close() { _ = s.guard.Close() }
 
 // Database makes an empty database, which is dropped when the test ends, and returns its address:
 //
@@ -121,11 +121,7 @@ func (s *Server) close() { _ = s.guard.Close() }
 //	Redis       a URL for go-redis
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	s.mu.Lock()
-	s.databases++
-	number := s.databases
-	s.mu.Unlock()
-	address, drop, err := s.engine.create(t.Context(), number)
+	address, drop, err := s.NewDatabase(t.Context())
 	if err != nil {
 		t.Fatalf("testservers: a new database: %v", err)
 	}
@@ -140,6 +136,15 @@ func (s *Server) Database(t testing.TB) string {
 		}
 	})
 	return address
+}
+
+// NewDatabase is Database without a test: the caller drops it, or leaves it to the end of the server.
+func (s *Server) NewDatabase(ctx context.Context) (address string, drop func(context.Context) error, err error) {
+	s.mu.Lock()
+	s.databases++
+	number := s.databases
+	s.mu.Unlock()
+	return s.engine.create(ctx, number)
 }
 
 // Kill crashes the server: no connection is closed in an orderly way, no log is brought up to date. It returns when the server is gone.
