@@ -70,6 +70,11 @@ func (p *Provisioner) Rebind(ctx context.Context, o Order, userID string, from, 
 	return p.rebind(ctx, o, userID, from, to)
 }
 
+// RebindHolder is Rebind for whoever holds from, for a list of old and new identities that names no users (package bulk reads one).
+func (p *Provisioner) RebindHolder(ctx context.Context, o Order, from, to Key) (changed bool, err error) {
+	return p.rebind(ctx, o, "", from, to)
+}
+
 // rebind with userID "" means whoever holds from.
 func (p *Provisioner) rebind(ctx context.Context, o Order, userID string, from, to Key) (bool, error) {
 	a := Audit{Event: EventRebound, UserID: userID, ConnectionID: to.ConnectionID, Key: to, From: from}

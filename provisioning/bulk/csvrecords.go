@@ -99,8 +99,17 @@ type csvRecords struct {
 	entra  bool
 }
 
-// newCSVRecords finds the delimiter by the header, and reads the header.
+// newCSVRecords begins to read a file of people.
 func newCSVRecords(in *bufio.Reader) (*csvRecords, error) {
+	c, err := openCSV(in, func(name string) bool { return columns[name] != nil || entraColumns[name] != nil })
+	if err != nil {
+		return nil, err
+	}
+	return c, c.checkHeader()
+}
+
+// openCSV finds the delimiter by the names that are known, and reads the header.
+func openCSV(in *bufio.Reader, known func(name string) bool) (*csvRecords, error) {
 	head, _ := in.Peek(in.Size()) // a short file is a short peek
 	line, rest, whole := strings.Cut(string(head), "\n")
 	var hint byte
@@ -118,7 +127,7 @@ func newCSVRecords(in *bufio.Reader) (*csvRecords, error) {
 	case !whole && len(head) == in.Size():
 		return nil, fileError("its header is longer than %d bytes", in.Size())
 	}
-	comma := delimiter(line, hint)
+	comma := delimiter(line, hint, known)
 	c := &csvRecords{rows: newCSVRows(in, comma)}
 	c.rows.line = lines
 	first, p, err := c.rows.next()
@@ -133,21 +142,21 @@ func newCSVRecords(in *bufio.Reader) (*csvRecords, error) {
 }
 
 // delimiter is the one by which most names of the header are known.
-func delimiter(line string, hint byte) byte {
+func delimiter(line string, hint byte, known func(name string) bool) byte {
 	if hint != 0 {
 		return hint
 	}
 	best, most := byte(','), -1
 	for i := range len(delimiters) {
-		known := 0
+		n := 0
 		for name := range strings.SplitSeq(line, delimiters[i:i+1]) {
 			name = strings.ToLower(strings.Trim(name, "\" \t\r"))
-			if columns[name] != nil || entraColumns[name] != nil {
-				known++
+			if known(name) {
+				n++
 			}
 		}
-		if known > most {
-			best, most = delimiters[i], known
+		if n > most {
+			best, most = delimiters[i], n
 		}
 	}
 	return best
@@ -169,6 +178,15 @@ func (c *csvRecords) readHeader(names []string) error {
 		}
 		at[folded] = true
 		c.header, c.folded = append(c.header, name), append(c.folded, folded)
+	}
+	return nil
+}
+
+// checkHeader looks whether a header is one of people.
+func (c *csvRecords) checkHeader() error {
+	at := map[string]bool{}
+	for _, folded := range c.folded {
+		at[folded] = true
 	}
 	for _, pair := range [][2]string{{"role_key", "roles"}, {"permission_key", "permissions"}, {"id", "provided_id"}, {"id", "objectid"}} {
 		if at[pair[0]] && at[pair[1]] {

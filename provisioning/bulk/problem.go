@@ -30,6 +30,7 @@ const (
 	ReasonEmergency    Reason = "emergency"     // a break-glass user is never linked
 	ReasonEmailTaken   Reason = "email_taken"   // the host keeps addresses unique
 	ReasonStoreRefused Reason = "store_refused" // the store says that this user cannot be
+	ReasonNotFound     Reason = "not_found"     // nobody holds the old identity of a rebind
 )
 
 // The reasons why a row is skipped: nothing is wrong with it, and nobody can come in by it.

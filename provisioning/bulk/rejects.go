@@ -25,7 +25,11 @@ type Rejects struct {
 
 // NewRejects returns Rejects for the problems of a reader's file, and of importing it. With appending, w has a header already.
 func NewRejects(w io.Writer, of *Reader, appending bool) *Rejects {
-	return &Rejects{w: bufio.NewWriter(w), header: of.header, comma: of.comma, begun: appending}
+	return newRejects(w, of.header, of.comma, appending)
+}
+
+func newRejects(w io.Writer, header []string, comma byte, appending bool) *Rejects {
+	return &Rejects{w: bufio.NewWriter(w), header: header, comma: comma, begun: appending}
 }
 
 // Write writes the rows of a problem, and flushes.
