@@ -275,9 +275,9 @@ func FuzzConnectionJSON(f *testing.F) {
 	}
 	f.Add([]byte(`{"options":{"client_secret":"s3cr3t~a","upstream_params":{"":{"alias":"x"},"STATE":{"value":"\r\n"}},"home_realm_domains":["","@","1.1.1.1"]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var c entra.Connection
+		c := entra.Connection{ID: "before", Scopes: []string{"before"}}
 		if err := json.Unmarshal(data, &c); err != nil {
-			require.Empty(t, c.Name+c.ID+c.ClientID)
+			require.Equal(t, entra.Connection{ID: "before", Scopes: []string{"before"}}, c, "a failed parse changes nothing")
 			return
 		}
 		written := toJSON(t, c)
@@ -286,7 +286,8 @@ func FuzzConnectionJSON(f *testing.F) {
 		}
 		var again entra.Connection
 		require.NoError(t, json.Unmarshal([]byte(written), &again))
-		c.ClientSecret, c.NextClientSecret = credential.Secret{}, credential.Secret{}
+		c.ClientSecret, c.NextClientSecret, c.ClientCertificate, c.NextClientCertificate = credential.Secret{}, credential.Secret{}, credential.Secret{}, credential.Secret{}
+		require.Equal(t, c, again, "what is read and written comes back")
 		require.Equal(t, written, toJSON(t, again))
 		require.Equal(t, c.Check(), again.Check())
 		_, _, _ = c.Tenant(), c.AdmittedTenants(), c.ProvenDomains()

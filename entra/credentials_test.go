@@ -128,6 +128,12 @@ func TestSecretsChangeByExplicitCall(t *testing.T) {
 	require.True(t, o.changes[len(o.changes)-1].SecretChanged)
 
 	form = c.Clone()
+	form.DisplayName = "Contoso" // a form that sends everything back
+	c, _, err = o.Save(t.Context(), by, form)
+	require.NoError(t, err)
+	require.Equal(t, 2029, c.ClientSecretExpires.Year())
+
+	form = c.Clone()
 	form.ClientSecret = secret("exchanged")
 	c, _, err = o.Save(t.Context(), by, form)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@
 // emergency.go (an administrator ties an account to a connection; break-glass users).
 //
 // Connections change through a [Registrar] only: registrar.go, domains.go (whose domain it is), tenant.go (whose people come) and
-// guarded.go (what an organization's administrator may not change). connection.go and check.go say what a connection is; guide.go what its administrator
+// guarded.go (what an organization's administrator may not change), dnsauthority.go (a domain proven by a record), registrar_secrets.go (what Save cannot say of
+// secrets), registrar_delete.go and registrar_sessions.go (what depends on a connection). expiring.go tells what ends soon. connection.go and check.go say what a connection is; guide.go what its administrator
 // enters at Entra, and diagnose.go whether that is right.
 package entra

@@ -31,7 +31,7 @@ type ConnectionRegistry interface {
 	ConnectionAdmin
 }
 
-// Change is an audit event: who made what of a connection.
+// Change is an audit event: who made what of a connection. Its EndsSession says which of the host's sessions should end with it.
 type Change struct {
 	Actor         Actor
 	At            time.Time   // UTC
