@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,19 +34,35 @@ func (c *Connection) Credential() (credential.Credential, error) {
 	return credential.FromSecrets(c.ClientSecret, c.NextClientSecret), nil
 }
 
+// certificateSlot is a place for a certificate.
+type certificateSlot struct {
+	field, what string
+	pem         credential.Secret
+}
+
+// certificateSlots are the places that are not empty, in their order.
+func (c *Connection) certificateSlots() []certificateSlot {
+	return slices.DeleteFunc([]certificateSlot{
+		{"client_certificate", "the client certificate", c.ClientCertificate},
+		{"next_client_certificate", "the next client certificate", c.NextClientCertificate},
+	}, func(s certificateSlot) bool { return s.pem.IsZero() })
+}
+
+func (s certificateSlot) read() (credential.KeyPair, error) {
+	pair, err := credential.KeyPairFromPEM([]byte(s.pem.Reveal()))
+	if err != nil {
+		return pair, fmt.Errorf("%s %w: %s", s.field, errCertificate, strings.TrimPrefix(err.Error(), "credential: "))
+	}
+	return pair, nil
+}
+
 // keyPairs reads the certificates, in the order of their slots.
 func (c *Connection) keyPairs() ([]credential.KeyPair, error) {
 	var pairs []credential.KeyPair
-	for _, slot := range []struct {
-		name string
-		pem  credential.Secret
-	}{{"client_certificate", c.ClientCertificate}, {"next_client_certificate", c.NextClientCertificate}} {
-		if slot.pem.IsZero() {
-			continue
-		}
-		pair, err := credential.KeyPairFromPEM([]byte(slot.pem.Reveal()))
+	for _, slot := range c.certificateSlots() {
+		pair, err := slot.read()
 		if err != nil {
-			return nil, fmt.Errorf("%s %w: %s", slot.name, errCertificate, strings.TrimPrefix(err.Error(), "credential: "))
+			return nil, err
 		}
 		pairs = append(pairs, pair)
 	}
@@ -63,7 +80,7 @@ func credentialError(c *Connection, err error) error {
 
 // hasCredential reports whether the connection proves its application by itself.
 func (c *Connection) hasCredential() bool {
-	return c.FederatedTokenFile != "" || !c.ClientCertificate.IsZero() || !c.NextClientCertificate.IsZero() || !c.ClientSecret.IsZero() || !c.NextClientSecret.IsZero()
+	return c.FederatedTokenFile != "" || len(c.certificateSlots()) > 0 || !c.ClientSecret.IsZero() || !c.NextClientSecret.IsZero()
 }
 
 // credentials checks the form of what proves the application. Whether Entra accepts it is for Diagnose to find.
@@ -71,12 +88,15 @@ func (k *checker) credentials() {
 	c := k.c
 	k.secret("client_secret", c.ClientSecret)
 	k.secret("next_client_secret", c.NextClientSecret)
-	k.certificate("client_certificate", c.ClientCertificate)
-	k.certificate("next_client_certificate", c.NextClientCertificate)
+	for _, slot := range c.certificateSlots() {
+		if _, err := slot.read(); err != nil {
+			k.fault(slot.field, strings.TrimPrefix(err.Error(), slot.field+" "), "paste the certificate and its private key (RSA, 2048 bits or more, not encrypted) as PEM, one after the other")
+		}
+	}
 	if c.FederatedTokenFile != "" && (!filepath.IsAbs(c.FederatedTokenFile) || len(c.FederatedTokenFile) > maxURI || strings.ContainsRune(c.FederatedTokenFile, 0)) {
 		k.fault("federated_token_file", "is not an absolute path", "enter the path under which the platform keeps the token, as AZURE_FEDERATED_TOKEN_FILE has it")
 	}
-	certified := !c.ClientCertificate.IsZero() || !c.NextClientCertificate.IsZero()
+	certified := len(c.certificateSlots()) > 0
 	secret := !c.ClientSecret.IsZero() || !c.NextClientSecret.IsZero()
 	switch {
 	case c.FederatedTokenFile != "" && (certified || secret):
@@ -104,15 +124,6 @@ func (k *checker) secret(field string, s credential.Secret) {
 	}
 }
 
-func (k *checker) certificate(field string, pem credential.Secret) {
-	if pem.IsZero() {
-		return
-	}
-	if _, err := credential.KeyPairFromPEM([]byte(pem.Reveal())); err != nil {
-		k.fault(field, "cannot be used: "+strings.TrimPrefix(err.Error(), "credential: "), "paste the certificate and its private key (RSA, 2048 bits or more, not encrypted) as PEM, one after the other")
-	}
-}
-
 // ending is something of a connection that ends at a known time.
 type ending struct {
 	field string
@@ -136,11 +147,8 @@ func (c *Connection) endings() []ending {
 	if !c.NextClientSecret.IsZero() {
 		add("next_client_secret", "the next client secret", newSecret, c.NextClientSecretExpires)
 	}
-	for _, slot := range []struct {
-		field, what string
-		pem         credential.Secret
-	}{{"client_certificate", "the client certificate", c.ClientCertificate}, {"next_client_certificate", "the next client certificate", c.NextClientCertificate}} {
-		if pair, err := credential.KeyPairFromPEM([]byte(slot.pem.Reveal())); err == nil {
+	for _, slot := range c.certificateSlots() {
+		if pair, err := slot.read(); err == nil {
 			add(slot.field, slot.what, "upload another certificate to the app registration and enter it as the next one, then let it take the first one's place", pair.Certificate.NotAfter)
 		}
 	}

@@ -93,7 +93,7 @@ func (c *Connection) credentialField() string {
 	switch {
 	case c.FederatedTokenFile != "":
 		return "federated_token_file"
-	case !c.ClientCertificate.IsZero() || !c.NextClientCertificate.IsZero():
+	case len(c.certificateSlots()) > 0:
 		return "client_certificate"
 	}
 	return "client_secret"

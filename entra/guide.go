@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 )
@@ -113,14 +115,34 @@ func (b *guideBuilder) entra() {
 		GuideValue{"Domain or tenant", cmp.Or(c.EntraDomain, c.TenantID)})
 }
 
+// credentialStep is about what the connection proves the application with: what it has, or a secret.
 func (b *guideBuilder) credentialStep() {
+	const title = "Certificates & secrets"
 	c := b.c
+	certificates := b.certificates()
 	switch {
-	case c.Strategy == WSFed && !c.UserGroups && !c.ExtendedProfile:
-		// Signing people in over WS-Federation needs no credential.
-	default:
-		b.step("Certificates & secrets", "Create a client secret and copy its Value, which is shown only once, into the connection; the Secret ID beside it is not the secret. Note when it ends. A certificate or a federated credential, where the host has one, does instead.")
+	case c.FederatedTokenFile != "":
+		b.step(title, "Add a federated credential for the identity under which this server runs, with its issuer and subject as the platform names them. There is no secret.",
+			GuideValue{"Audience", b.cloud.FederationAudience})
+	case len(certificates) > 0:
+		b.step(title, "Upload each certificate to the app registration. They hold no private key.", certificates...)
+	case c.Strategy == OAuth2 || c.UserGroups || c.ExtendedProfile: // signing people in over WS-Federation needs none
+		b.step(title, "Create a client secret and copy its Value, which is shown only once, into the connection; the Secret ID beside it is not the secret. Note when it ends. A certificate or a federated credential, where the host has one, does instead.")
 	}
+}
+
+// certificates are those that the connection signs with, without their keys.
+func (b *guideBuilder) certificates() []GuideValue {
+	pairs, err := b.c.keyPairs()
+	if err != nil {
+		return nil // Check says so
+	}
+	values := make([]GuideValue, 0, len(pairs))
+	for _, p := range pairs {
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate.Raw})
+		values = append(values, GuideValue{"Certificate, good until " + p.Certificate.NotAfter.UTC().Format(time.DateOnly), string(text)})
+	}
+	return values
 }
 
 // claimsStep lists what tokens are to carry.
@@ -159,7 +181,7 @@ func (b *guideBuilder) permissionStep() {
 		b.guide.ConsentURL = b.cloud.Login + "/" + consentTenant(b.c) + "/adminconsent?" + url.Values{"client_id": {b.c.ClientID}}.Encode()
 		values = append(values, GuideValue{"Consent by link", b.guide.ConsentURL})
 	}
-	text += " Then an administrator of the tenant grants them for everybody: by the button “Grant admin consent” on this page, or by the link, after which the page here that says that nobody asked for the answer is in order."
+	text += " Then an administrator of the tenant grants them for everybody: by the button “Grant admin consent” of the admin center, or by the link. The link ends at a page of this server which says that nobody here waited for the answer; the permissions are granted all the same."
 	b.step("API permissions", text, values...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -175,6 +176,32 @@ func TestGuideFollowsTheConnection(t *testing.T) {
 	var e *entra.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, entra.KindConfiguration, e.Kind)
+}
+
+// What proves the application is what the guide asks for: a certificate without its key, a federated credential's audience, else a secret.
+func TestGuideOfCredentials(t *testing.T) {
+	h := newHouse(t)
+	pair, _ := keyPair(t, h.clock.Now().Add(-time.Hour), h.clock.Now().Add(time.Hour))
+	certificate, _, _ := strings.Cut(pair, "-----BEGIN PRIVATE KEY-----")
+	step := func(change func(*entra.Connection)) entra.GuideStep {
+		c := guided(entra.OAuth2)
+		c.Cloud = h.fake.Cloud().Name
+		change(c)
+		g, err := h.SetupGuide(t.Context(), c)
+		require.NoError(t, err)
+		require.NotContains(t, toJSON(t, g), "PRIVATE")
+		for _, s := range g.Steps {
+			if s.Title == "Certificates & secrets" {
+				return s
+			}
+		}
+		return entra.GuideStep{}
+	}
+	require.Contains(t, step(func(*entra.Connection) {}).Text, "client secret")
+	require.Equal(t, certificate, step(func(c *entra.Connection) { c.ClientCertificate = secret(pair) }).Values[0].Value)
+	require.Equal(t, []entra.GuideValue{{Label: "Audience", Value: "api://AzureADTokenExchangeTest"}}, step(func(c *entra.Connection) { c.FederatedTokenFile = "/token" }).Values)
+	require.Contains(t, step(func(c *entra.Connection) { c.ClientCertificate = secret("unreadable") }).Text, "client secret")
+	require.Empty(t, step(func(c *entra.Connection) { c.Strategy, c.UserGroups, c.ExtendedProfile = entra.WSFed, false, false }).Title)
 }
 
 // AD FS has a trust instead of an app registration.

@@ -25,14 +25,21 @@ func newKeyring(t *testing.T) *entra.Keyring {
 	return k
 }
 
-func TestKeyringRotation(t *testing.T) {
+// rotation is a keyring before, during and after a key is exchanged.
+func rotation(t *testing.T) (before, during, after *entra.Keyring) {
+	t.Helper()
 	oldKey, newerKey := newKey(t), newKey(t)
 	before, err := entra.NewKeyring(oldKey)
 	require.NoError(t, err)
-	during, err := entra.NewKeyring(newerKey, oldKey)
+	during, err = entra.NewKeyring(newerKey, oldKey)
 	require.NoError(t, err)
-	after, err := entra.NewKeyring(newerKey)
+	after, err = entra.NewKeyring(newerKey)
 	require.NoError(t, err)
+	return before, during, after
+}
+
+func TestKeyringRotation(t *testing.T) {
+	before, during, after := rotation(t)
 
 	sealed, err := before.Seal(t.Context(), []byte("flow"), []byte("about"))
 	require.NoError(t, err)
@@ -77,13 +84,7 @@ func TestKeyringRefuses(t *testing.T) {
 
 // After a rotation stored connections are sealed anew, once, and then the old key can go.
 func TestResealConnection(t *testing.T) {
-	oldKey, newerKey := newKey(t), newKey(t)
-	before, err := entra.NewKeyring(oldKey)
-	require.NoError(t, err)
-	during, err := entra.NewKeyring(newerKey, oldKey)
-	require.NoError(t, err)
-	after, err := entra.NewKeyring(newerKey)
-	require.NoError(t, err)
+	before, during, after := rotation(t)
 	want := filled(t)
 	data, err := entra.EncodeConnection(t.Context(), want, before)
 	require.NoError(t, err)
