@@ -18,5 +18,7 @@
 // membership), provisioner.go (applying it), audit.go (what the host's audit log hears), act.go and assign.go (what administrators do: rebind, unlink, assign),
 // person.go (one person's data exported and erased). Package provisioningtest is the contract suite for a host's own store.
 //
+// DECISION.md is the decision as a table, with all reasons and audit events; MIGRATION.md is the way here from Kinde or Auth0.
+//
 // The package knows no protocol, no HTTP and no connection; package entra calls it after a token was verified.
 package provisioning
