@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/entra/graph"
 )
 
 // GroupOptions steer which groups a sign-in brings, on a connection with UserGroups. The first four tell what the application emits: what
@@ -42,19 +43,17 @@ const (
 	GroupsAssigned GroupKind = "assigned" // those assigned to the application that the person is directly in
 )
 
-// GroupForm is as what an application emits groups. All but object ids are of groups synced from on-premises, and a group of the cloud
-// stands as its object id even so; except GroupDisplayName, which takes GroupsAssigned.
-// https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-fed-group-claims
-type GroupForm string
+// GroupForm is as what an application emits groups. GroupDisplayName takes GroupsAssigned.
+type GroupForm = graph.Form
 
 // The forms, spelled as in an app manifest.
 const (
-	GroupObjectID    GroupForm = ""
-	GroupSAM         GroupForm = "sam_account_name"
-	GroupDNSSAM      GroupForm = "dns_domain_and_sam_account_name"
-	GroupNetBIOSSAM  GroupForm = "netbios_domain_and_sam_account_name"
-	GroupSID         GroupForm = "on_premise_security_identifier"
-	GroupDisplayName GroupForm = "cloud_displayname"
+	GroupObjectID    = graph.FormObjectID
+	GroupSAM         = graph.FormSAM
+	GroupDNSSAM      = graph.FormDNSSAM
+	GroupNetBIOSSAM  = graph.FormNetBIOSSAM
+	GroupSID         = graph.FormSID
+	GroupDisplayName = graph.FormDisplayName
 )
 
 // GroupSource is where groups are taken from.

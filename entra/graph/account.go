@@ -100,19 +100,14 @@ func (s *session) gone(ctx context.Context) (bool, error) {
 }
 
 func (s *session) assignment(ctx context.Context, principal string) (Assignment, error) {
-	found, err := pages[struct {
-		ResourceID string `json:"resourceId"`
-	}](ctx, s, s.at("/appRoleAssignments", url.Values{"$filter": {"resourceId eq " + principal}, "$count": {"true"}}))
+	found, err := s.assignments(ctx, principal)
 	switch {
 	case forbidden(err):
 		return AssignmentUnknown, nil
 	case err != nil:
 		return AssignmentUnknown, err
-	}
-	for _, a := range found {
-		if strings.EqualFold(a.ResourceID, principal) {
-			return Assigned, nil
-		}
+	case len(found) > 0:
+		return Assigned, nil
 	}
 	return Unassigned, nil
 }
@@ -131,6 +126,10 @@ func (c *Client) Principal(ctx context.Context, as Caller, clientID string) (Pri
 		return Principal{}, err
 	}
 	defer cancel()
+	return s.principal(ctx, clientID)
+}
+
+func (s *session) principal(ctx context.Context, clientID string) (Principal, error) {
 	var p struct {
 		ID       string `json:"id"`
 		Required *bool  `json:"appRoleAssignmentRequired"`

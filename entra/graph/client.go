@@ -35,10 +35,20 @@ type Config struct {
 	Now        func() time.Time // nil: time.Now
 	// Timeout bounds each method of the Client as a whole: all pages, all tries, all waiting. 0: 20 seconds.
 	Timeout time.Duration
+	// PerTenant is how many methods may be at work for one tenant at the same time; the others wait, within their time. It keeps the sign-ins of a
+	// Monday morning from being throttled away. 0: 16; negative: no limit.
+	PerTenant int
+	// CacheFor is how long the groups and the profile of a person are kept, by cloud, tenant, object id and question. What changes at Entra is seen this much
+	// later, a removal from a group too. At most 200,000 groups and properties are kept, the newest. 0: nothing is kept.
+	CacheFor time.Duration
 }
 
 // Client calls Microsoft Graph. It is safe for concurrent use.
-type Client struct{ config Config }
+type Client struct {
+	config Config
+	turns  turns
+	cache  cache
+}
 
 // New returns a Client.
 func New(c Config) *Client {
@@ -48,7 +58,10 @@ func New(c Config) *Client {
 	if c.Timeout <= 0 {
 		c.Timeout = 20 * time.Second
 	}
-	return &Client{config: c}
+	if c.PerTenant == 0 {
+		c.PerTenant = 16
+	}
+	return &Client{config: c, turns: turns{limit: c.PerTenant}, cache: cache{keep: c.CacheFor}}
 }
 
 // Caller is as whom, and about whom, Graph is asked.
@@ -93,15 +106,21 @@ func (c *Client) begin(ctx context.Context, as Caller, aboutUser bool) (context.
 		return nil, nil, nil, errors.New("graph: the caller has no token")
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
-	if s.token, err = as.Token(ctx); err != nil {
+	leave, err := c.turns.enter(ctx, as.Tenant)
+	if err != nil {
 		cancel()
+		return nil, nil, nil, fmt.Errorf("graph: waiting for other requests to the tenant: %w", err)
+	}
+	done := func() { leave(); cancel() }
+	if s.token, err = as.Token(ctx); err != nil {
+		done()
 		return nil, nil, nil, fmt.Errorf("graph: getting a token: %w", err)
 	}
 	if !bearerToken.MatchString(s.token) {
-		cancel()
+		done()
 		return nil, nil, nil, errors.New("graph: the token is empty, or no bearer token")
 	}
-	return ctx, cancel, s, nil
+	return ctx, done, s, nil
 }
 
 // bearerToken is the grammar of RFC 6750 section 2.1.

@@ -8,6 +8,11 @@
 //   - What a delegated token answers as /me is checked to be about the person that was asked for.
 //   - Pages, bytes, tries and time are bounded; Retry-After is obeyed within them.
 //
+//   - For one tenant a bounded number of calls is at work at once; answers are kept only where the host asks for it (Config.CacheFor).
+//
+// The map: client.go and request.go (where the token goes, tries and waiting), turns.go, cache.go; groups.go, assigned.go, form.go and names.go (groups, and as
+// what they are told), batch.go (many questions in one request), profile.go, photo.go, account.go; errors.go.
+//
 // Errors are [*Error], or *aadsts.Error with Claims where Graph wants a stronger sign-in first. Everything else is trouble on the way.
 //
 // Source: https://learn.microsoft.com/graph/overview

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tenantdoor/tenantdoor/claims"
@@ -13,15 +14,21 @@ import (
 )
 
 const (
-	pageSize = 999 // the most that Graph gives
-	maxPages = 60
+	pageSize     = 999 // the most that Graph gives
+	maxPages     = 60
+	shortWayFrom = 2 * pageSize // groups; up to here pages take no more requests than asking for ids and then for names
 )
 
-// GroupQuery says which groups, and whether with names.
+// GroupQuery says which groups, and how they are told.
 type GroupQuery struct {
-	Names        bool // false: ids only, which takes fewer requests
-	SecurityOnly bool // without Microsoft 365 groups and distribution lists that are not security-enabled
+	Names        bool   // false: ids only, which takes fewer requests
+	SecurityOnly bool   // without Microsoft 365 groups and distribution lists that are not security-enabled
+	AssignedTo   string // a client id: only groups that the user is directly in and that are assigned to this application
+	Form         Form   // "": object ids
 }
+
+// details reports whether more than ids is wanted.
+func (q GroupQuery) details() bool { return q.Names || q.Form != FormObjectID }
 
 // group is one of Graph's. Pointers: Graph answers null for what the token's permissions do not cover.
 type group struct {
@@ -29,30 +36,38 @@ type group struct {
 	DisplayName           *string `json:"displayName"`
 	SecurityEnabled       *bool   `json:"securityEnabled"`
 	OnPremisesSyncEnabled *bool   `json:"onPremisesSyncEnabled"`
-}
-
-func (g group) name() string {
-	if g.DisplayName == nil {
-		return ""
-	}
-	return *g.DisplayName
+	SAM                   *string `json:"onPremisesSamAccountName"`
+	DNSDomain             *string `json:"onPremisesDomainName"`
+	NetBIOS               *string `json:"onPremisesNetBiosName"`
+	SID                   *string `json:"onPremisesSecurityIdentifier"`
 }
 
 // page of a list. A 200 without a list is not an empty list.
 type page[T any] struct {
 	Value    *[]T   `json:"value"`
 	NextLink string `json:"@odata.nextLink"`
+	Count    int    `json:"@odata.count"`
 }
 
 // Groups returns all groups of the user, direct and nested, or an error; never a part of them. A name is "" where the token's
-// permissions do not cover it.
+// permissions do not cover it, and so is an origin.
+//
+// 5,000 groups with names take four requests: pages of 999 would be six. One that does not see how many there are reads page by page.
 //
 // Permissions: delegated User.Read is enough for ids, names need GroupMember.Read.All; app-only needs GroupMember.Read.All and
-// User.Read.All. Without a permission the error is *Error with Status 403.
+// User.Read.All; AssignedTo needs Directory.Read.All. Without a permission the error is *Error with Status 403.
 //
-// Sources: https://learn.microsoft.com/graph/api/user-list-transitivememberof and
-// https://learn.microsoft.com/graph/api/directoryobject-getmembergroups
+// Sources: https://learn.microsoft.com/graph/api/user-list-transitivememberof,
+// https://learn.microsoft.com/graph/api/directoryobject-getmembergroups and
+// https://learn.microsoft.com/graph/api/directoryobject-getmemberobjects
 func (c *Client) Groups(ctx context.Context, as Caller, q GroupQuery) ([]claims.Group, error) {
+	if q.AssignedTo != "" && !cloud.IsGUID(q.AssignedTo) {
+		return nil, errors.New("graph: the application is not a client id")
+	}
+	key := as.key("groups", q)
+	if kept, ok := c.cache.get(key, c.config.Now()); ok {
+		return slices.Clone(kept.groups), nil
+	}
 	ctx, cancel, s, err := c.begin(ctx, as, true)
 	if err != nil {
 		return nil, err
@@ -66,49 +81,86 @@ func (c *Client) Groups(ctx context.Context, as Caller, q GroupQuery) ([]claims.
 	if err != nil {
 		return nil, err
 	}
-	return distinct(found)
-}
-
-// distinct returns each group once: nested membership can list one twice. A list with something in it that is no
-// object id is not believed.
-func distinct(found []group) ([]claims.Group, error) {
-	list := make([]claims.Group, 0, len(found))
-	seen := make(map[string]bool, len(found))
-	for _, g := range found {
-		if !cloud.IsGUID(g.ID) {
-			return nil, fmt.Errorf("graph: %w: a group without an object id", ErrIncomplete)
-		}
-		id := strings.ToLower(g.ID)
-		if !seen[id] {
-			seen[id] = true
-			list = append(list, claims.Group{ID: id, Name: g.name()})
-		}
+	list, err := q.told(found)
+	if err == nil {
+		c.cache.put(key, answer{groups: slices.Clone(list)}, c.config.Now())
 	}
-	return list, nil
+	return list, err
 }
 
 func (s *session) groups(ctx context.Context, q GroupQuery) ([]group, error) {
-	// One request for up to 11,000 ids. A delegated token seldom has the permission for it, so that
-	// asking is worth a try only where paging could not tell which groups are security-enabled.
-	if !q.Names && (!s.me || q.SecurityOnly) {
-		found, err := s.memberGroups(ctx, q.SecurityOnly)
+	if q.AssignedTo != "" {
+		return s.assignedGroups(ctx, q)
+	}
+	// One request for up to 11,000 ids. For all kinds of groups a delegated token seldom has the permission, so that asking is no use before
+	// it is known that there are many.
+	if !q.details() && (!s.me || q.SecurityOnly) {
+		found, err := s.memberIDs(ctx, q.SecurityOnly)
 		if !pagingMayHelp(err) {
 			return found, err
 		}
 	}
-	found, err := pages[group](ctx, s, s.at("/transitiveMemberOf/microsoft.graph.group", url.Values{
+	return s.pagedGroups(ctx, q)
+}
+
+// pagedGroups reads page by page, until the first page says that there is a shorter way.
+func (s *session) pagedGroups(ctx context.Context, q GroupQuery) ([]group, error) {
+	u := s.at("/transitiveMemberOf/microsoft.graph.group", url.Values{
 		"$select": {selection(q)}, "$top": {fmt.Sprint(pageSize)}, "$count": {"true"},
-	}))
+	})
+	var first page[group]
+	if err := s.getJSON(ctx, u, &first); err != nil {
+		return nil, err
+	}
+	if first.NextLink != "" && first.Count > shortWayFrom {
+		found, err := s.groupsByID(ctx, q)
+		if !pagingMayHelp(err) {
+			return found, err
+		}
+	}
+	found, err := rest(ctx, s, u, first)
 	if err != nil || !q.SecurityOnly {
 		return found, err
 	}
 	return securityOnly(found)
 }
 
+// groupsByID asks for all ids at once, then for what is to be known of them, many in one request.
+func (s *session) groupsByID(ctx context.Context, q GroupQuery) ([]group, error) {
+	found, err := s.memberIDs(ctx, q.SecurityOnly)
+	if err != nil || !q.details() {
+		return found, err
+	}
+	return s.detailed(ctx, found, q)
+}
+
+// detailed completes groups of which the ids are known. One that is gone by now keeps its id alone.
+func (s *session) detailed(ctx context.Context, found []group, q GroupQuery) ([]group, error) {
+	ids := make([]string, len(found))
+	index := make(map[string]int, len(found))
+	for i, g := range found {
+		if !cloud.IsGUID(g.ID) {
+			return nil, fmt.Errorf("graph: %w: a group without an object id", ErrIncomplete)
+		}
+		ids[i] = strings.ToLower(g.ID)
+		index[ids[i]] = i
+	}
+	full, err := s.byIDs(ctx, ids, selection(q))
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range full {
+		if i, ok := index[strings.ToLower(g.ID)]; ok {
+			found[i] = g
+		}
+	}
+	return found, nil
+}
+
 func selection(q GroupQuery) string {
 	fields := "id"
-	if q.Names {
-		fields += ",displayName"
+	if q.details() {
+		fields += ",displayName,onPremisesSyncEnabled" + q.Form.properties()
 	}
 	if q.SecurityOnly {
 		fields += ",securityEnabled"
@@ -116,14 +168,19 @@ func selection(q GroupQuery) string {
 	return fields
 }
 
-// memberGroups asks for all ids at once.
-func (s *session) memberGroups(ctx context.Context, securityOnly bool) ([]group, error) {
+// memberIDs asks for all ids at once. Of the signed-in person getMemberObjects tells the security groups by User.Read alone; for all kinds it would
+// add directory roles and administrative units.
+func (s *session) memberIDs(ctx context.Context, securityOnly bool) ([]group, error) {
+	action := "getMemberGroups"
+	if s.me && securityOnly {
+		action = "getMemberObjects"
+	}
 	var ids page[string]
-	if err := s.postJSON(ctx, s.at("/getMemberGroups", nil), map[string]bool{"securityEnabledOnly": securityOnly}, &ids); err != nil {
+	if err := s.postJSON(ctx, s.at("/"+action, nil), map[string]bool{"securityEnabledOnly": securityOnly}, &ids); err != nil {
 		return nil, err
 	}
 	if ids.Value == nil || ids.NextLink != "" { // documented to come on one page
-		return nil, fmt.Errorf("graph: getMemberGroups: %w", ErrIncomplete)
+		return nil, fmt.Errorf("graph: %s: %w", action, ErrIncomplete)
 	}
 	found := make([]group, len(*ids.Value))
 	for i, id := range *ids.Value {

@@ -43,17 +43,21 @@ func (c *Client) Profile(ctx context.Context, as Caller, fields []string) (map[s
 	if err != nil {
 		return nil, err
 	}
+	key := as.key("profile", strings.Join(fields, ","))
+	if kept, ok := c.cache.get(key, c.config.Now()); ok {
+		return copyOf(kept.profile), nil
+	}
 	ctx, cancel, s, err := c.begin(ctx, as, true)
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
-	var answer map[string]json.RawMessage // exact names: a struct would take them in any case
-	if err := s.getJSON(ctx, s.at("", query), &answer); err != nil {
+	var members map[string]json.RawMessage // exact names: a struct would take them in any case
+	if err := s.getJSON(ctx, s.at("", query), &members); err != nil {
 		return nil, err
 	}
 	var id string
-	if json.Unmarshal(answer["id"], &id) != nil {
+	if json.Unmarshal(members["id"], &id) != nil {
 		return nil, errors.New("graph: the answer does not say whose profile it is")
 	}
 	if err := s.checkUser(id); err != nil {
@@ -62,14 +66,24 @@ func (c *Client) Profile(ctx context.Context, as Caller, fields []string) (map[s
 	profile := map[string]any{}
 	for _, name := range fields {
 		var v any
-		if json.Unmarshal(answer[name], &v) != nil {
+		if json.Unmarshal(members[name], &v) != nil {
 			continue // absent
 		}
 		if v = compact(v); v != nil {
 			profile[name] = v
 		}
 	}
+	c.cache.put(key, answer{profile: copyOf(profile)}, c.config.Now())
 	return profile, nil
+}
+
+// copyOf copies down to the leaves, so that whoever changes a profile changes no other.
+func copyOf(profile map[string]any) map[string]any {
+	out := make(map[string]any, len(profile))
+	for name, v := range profile {
+		out[name] = compact(v)
+	}
+	return out
 }
 
 func profileQuery(fields []string) (url.Values, error) {
