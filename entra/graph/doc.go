@@ -4,8 +4,11 @@
 //
 //   - A bearer token goes to the Graph host of the configured cloud and nowhere else: no redirect is followed, and an
 //     @odata.nextLink only on that very scheme and host.
+//
 //   - A list is whole or an error. There is no way to get the first pages of one.
+//
 //   - What a delegated token answers as /me is checked to be about the person that was asked for.
+//
 //   - Pages, bytes, tries and time are bounded; Retry-After is obeyed within them.
 //
 //   - For one tenant a bounded number of calls is at work at once; answers are kept only where the host asks for it (Config.CacheFor).
