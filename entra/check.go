@@ -245,17 +245,18 @@ func (k *checker) domains() {
 	}
 	seen := map[string]bool{}
 	for _, typed := range k.c.HomeRealmDomains {
-		domain, err := hrd.Canonical(typed)
+		domain, err := hrd.Listed(typed)
+		base, _ := hrd.Base(domain)
 		switch {
 		case err != nil:
-			k.fault(field, fmt.Sprintf("%q cannot be used (%s)", clipText(typed), reason(err)), "enter domains such as contoso.com")
+			k.fault(field, fmt.Sprintf("%q cannot be used (%s)", clipText(typed), reason(err)), "enter domains such as contoso.com, or *.contoso.com for its subdomains")
 			continue
 		case seen[domain]:
 			k.fault(field, fmt.Sprintf("%s is listed twice", domain), "remove one")
-		case hrd.IsPublicSuffix(domain):
+		case hrd.IsPublicSuffix(base):
 			k.fault(field, fmt.Sprintf("anybody can register below %s", domain), "enter the organization's own domain")
-		case hrd.IsMailProvider(domain) && !k.c.AllowMailProviders:
-			k.fault(field, fmt.Sprintf("anybody can get an address at %s", domain), "enter the organization's own domain")
+		case hrd.IsMailProvider(base) && !k.c.AllowMailProviders:
+			k.fault(field, fmt.Sprintf("anybody can get an address at %s", base), "enter the organization's own domain")
 		}
 		seen[domain] = true
 	}

@@ -64,7 +64,7 @@ type Connection struct {
 	AllowMissingConfirmation bool     // WS-Federation: accepts SAML 1.1 without a SubjectConfirmation, of SimpleSAMLphp
 	AllowCarriageReturns     bool     // WS-Federation: a token whose digest fails is read once more with CR LF as AD FS signed it
 
-	HomeRealmDomains   []string      // with or without "@", as the admin spelled them
+	HomeRealmDomains   []string      // with or without "@", as the admin spelled them; "*.contoso.com" for subdomains
 	DomainProofs       []DomainProof // written by the Registrar only
 	AllowMailProviders bool          // home realm domains may be those of mail providers (gmail.com)
 	AlwaysShowButton   bool          // also when there are proven domains
@@ -121,13 +121,14 @@ type DomainProof struct {
 	At     time.Time   `json:"at,omitzero"`
 }
 
-// Domains returns the canonical home realm domains, proven or not, each once, in the admin's order. What is not a domain is
-// left out (Check reports it).
+// Domains returns the canonical home realm domains (hrd.Listed), proven or not, each once, in the admin's order: "*.contoso.com" stands for the subdomains of
+// contoso.com. It leads their people here; as evidence of somebody's address only a domain counts that is listed itself. What is not a domain is left out (Check
+// reports it).
 func (c *Connection) Domains() []string {
 	var out []string
 	seen := make(map[string]bool, len(c.HomeRealmDomains))
 	for _, d := range c.HomeRealmDomains {
-		if domain, err := hrd.Canonical(d); err == nil && !seen[domain] {
+		if domain, err := hrd.Listed(d); err == nil && !seen[domain] {
 			seen[domain] = true
 			out = append(out, domain)
 		}

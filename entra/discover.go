@@ -35,7 +35,7 @@ func (s *Service) discover(ctx context.Context, address string) (connectionID st
 	if err != nil {
 		return "", NewError(KindNoConnection, fmt.Errorf("%w: %w", ErrNoConnection, err))
 	}
-	id, found, err := s.cfg.Connections.HomeRealm(ctx, domain)
+	id, found, err := hrd.Lookup(ctx, s.cfg.Connections, domain)
 	if err != nil {
 		return "", NewError(KindUnavailable, fmt.Errorf("home realm: %w", err))
 	}

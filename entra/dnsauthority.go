@@ -56,10 +56,11 @@ const (
 
 // Challenge returns the record by which an organization proves a domain. It may be shown to the organization's administrators; it is always the same.
 func (a *DNSAuthority) Challenge(domain, organization string) (Challenge, error) {
-	canonical, err := hrd.Canonical(domain)
+	listed, err := hrd.Listed(domain)
 	if err != nil {
 		return Challenge{}, err
 	}
+	canonical, _ := hrd.Base(listed) // what stands for the subdomains is proven by the same record as the domain
 	label := a.Label
 	if label == "" {
 		label = challengeLabel

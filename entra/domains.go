@@ -127,7 +127,8 @@ func (r *Registrar) vouched(ctx context.Context, domain string, by Actor) (bool,
 	if by.IsEnvironment() || r.cfg.Domains == nil {
 		return false, nil
 	}
-	return r.cfg.Domains.Proven(ctx, domain, by)
+	base, _ := hrd.Base(domain) // whoever holds a domain holds what is below it
+	return r.cfg.Domains.Proven(ctx, base, by)
 }
 
 // ProveDomain is the environment's word that a listed home realm domain belongs to the connection. It takes the domain from a holder whose only
@@ -136,7 +137,7 @@ func (r *Registrar) ProveDomain(ctx context.Context, by Actor, id, domain string
 	if !by.IsEnvironment() {
 		return nil, fmt.Errorf("%w: home_realm_domains", ErrNotAllowed)
 	}
-	canonical, err := hrd.Canonical(domain)
+	canonical, err := hrd.Listed(domain)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,8 @@ type ProviderError = aadsts.Error
 type ConnectionStore interface {
 	// Connection returns the connection; ErrNotFound. Nobody modifies what it returns.
 	Connection(ctx context.Context, id string) (*Connection, error)
-	// HomeRealm names the connection for which domain is proven; pending and lapsed domains do not route.
+	// HomeRealm names the connection for which domain is proven, by the very text that Connection.ProvenDomains lists: a subdomain is asked for by hrd.Lookup,
+	// as "*.contoso.com". Pending and lapsed domains do not route.
 	hrd.Directory
 }
 

@@ -49,7 +49,7 @@ func (v View) resolveDomain(ctx context.Context, domain string) (connectionID st
 	if err != nil {
 		return "", false, nil //nolint:nilerr // what is not a domain is nobody's
 	}
-	id, found, err := v.Connections.HomeRealm(ctx, canonical)
+	id, found, err := hrd.Lookup(ctx, v.Connections, canonical)
 	if err != nil || !found {
 		return "", false, err
 	}

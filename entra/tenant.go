@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
+	"github.com/tenantdoor/tenantdoor/hrd"
 	"github.com/tenantdoor/tenantdoor/internal/outbound"
 )
 
@@ -54,8 +55,10 @@ func (r *Registrar) tenantOf(ctx context.Context, c *Connection, domain string) 
 	return discoveredTenant(ctx, r.cfg.HTTPClient, cl, domain)
 }
 
+// discoveredTenant asks about a listed domain: one that stands for its subdomains is its base domain's.
 func discoveredTenant(ctx context.Context, client *http.Client, cl cloud.Cloud, domain string) string {
-	res, err := outbound.Get(ctx, client, cl.Login+"/"+url.PathEscape(domain)+"/v2.0/.well-known/openid-configuration", maxDiscovery)
+	base, _ := hrd.Base(domain)
+	res, err := outbound.Get(ctx, client, cl.Login+"/"+url.PathEscape(base)+"/v2.0/.well-known/openid-configuration", maxDiscovery)
 	if err != nil {
 		return ""
 	}

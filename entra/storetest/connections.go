@@ -244,6 +244,13 @@ func checkConnectionDomains(t contract.TB, s entra.ConnectionRegistry) {
 	put(t, s, grab)
 	routes(t, s, "xn--bcher-kva.example", "con_3")
 	routes(t, s, "contoso.example", "con_1")
+
+	// What stands for subdomains is one more text; what it covers is for hrd.Lookup to ask.
+	covering := simple("con_4", "*.contoso.example")
+	put(t, s, covering)
+	routes(t, s, "*.contoso.example", "con_4")
+	routes(t, s, "contoso.example", "con_1")
+	routes(t, s, "sales.contoso.example", "")
 }
 
 // checkConnectionUnproven: a domain that is pending or lapsed routes nowhere and stands in nobody's way.
