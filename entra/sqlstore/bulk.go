@@ -103,10 +103,11 @@ func (b *bulk) taken(ctx context.Context, u unit) (map[string]bool, error) {
 		}
 	}
 	taken := map[string]bool{}
-	if err := b.collect(ctx, u, taken, "SELECT hash FROM {identities} WHERE environment = ? AND hash IN (", hashes); err != nil {
+	// Addresses first: whoever comes in between has then both, an identity and an address, which is a conflict and not an address that is taken.
+	if err := b.collect(ctx, u, taken, "SELECT email_claim FROM {users} WHERE environment = ? AND email_claim IN (", emails); err != nil {
 		return nil, err
 	}
-	return taken, b.collect(ctx, u, taken, "SELECT email_claim FROM {users} WHERE environment = ? AND email_claim IN (", emails)
+	return taken, b.collect(ctx, u, taken, "SELECT hash FROM {identities} WHERE environment = ? AND hash IN (", hashes)
 }
 
 func (b *bulk) collect(ctx context.Context, u unit, into map[string]bool, text string, values []any) error {

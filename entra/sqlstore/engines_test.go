@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore/mysql"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore/postgres"
@@ -68,6 +69,8 @@ func (e engine) store(t *testing.T, db *sql.DB, c sqlstore.Config) *sqlstore.Sto
 	require.NoError(t, s.Migrate(t.Context()))
 	return s
 }
+
+func secret(s string) credential.Secret { return credential.NewSecret(s) }
 
 var sealer = newSealer()
 
