@@ -69,10 +69,11 @@ func (s *Users) UsersByEmail(ctx context.Context, folded string) ([]*provisionin
 	if err := ctx.Err(); err != nil || address == nil {
 		return nil, st.failed(ctx, "finding users by address", err, nil)
 	}
+	// CROSS JOIN keeps SQLite, which has no statistics, from reading all users of the environment and asking of each whether it was found.
 	list, err := st.users(ctx, "SELECT "+userColumns+` FROM (
 		SELECT id AS found FROM {users} WHERE environment = ? AND email_hash = ?
 		UNION SELECT user_id FROM {identities} WHERE environment = ? AND address_hash = ?
-	) f JOIN {users} u ON u.environment = ? AND u.id = f.found ORDER BY u.id`, st.config.Environment, address, st.config.Environment, address, st.config.Environment)
+	) f CROSS JOIN {users} u WHERE u.environment = ? AND u.id = f.found ORDER BY u.id`, st.config.Environment, address, st.config.Environment, address, st.config.Environment)
 	return list, st.failed(ctx, "finding users by address", err, nil)
 }
 

@@ -20,7 +20,7 @@ CREATE TABLE {users} (
   changed       INTEGER NOT NULL,
   PRIMARY KEY (environment, id)
 ) STRICT;
-CREATE INDEX {prefix}users_email ON {users} (environment, email_hash);
+CREATE INDEX {prefix}users_email ON {users} (environment, email_hash, id);
 CREATE UNIQUE INDEX {prefix}users_claim ON {users} (environment, email_claim);
 
 -- What finds one user. Two users cannot have the same row: this decides every race.
@@ -35,7 +35,9 @@ CREATE TABLE {identities} (
   PRIMARY KEY (environment, hash)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX {prefix}identities_key ON {identities} (environment, user_id, key_of);
-CREATE INDEX {prefix}identities_address ON {identities} (environment, address_hash);
+-- With the user's id in both indexes of addresses the planner, which has no statistics, prefers them to the primary keys, by which it would read every
+-- row of the environment.
+CREATE INDEX {prefix}identities_address ON {identities} (environment, address_hash, user_id);
 CREATE INDEX {prefix}identities_connection ON {identities} (environment, connection, user_id);
 
 -- One row for each connection; secrets inside are sealed.

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore/sqlite"
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+// asCommand makes the test's own binary the command, so that it can be killed like one.
+const asCommand = "TENANTDOOR_IMPORT_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// rows is how many rows the file of the kill test has: TENANTDOOR_IMPORT_ROWS, else 20,000; in a short run fewer.
+func rows(t testing.TB) int {
+	if n, err := strconv.Atoi(os.Getenv("TENANTDOOR_IMPORT_ROWS")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return 4000
+	}
+	return 20_000
+}
+
+// writePeople writes a file of so many rows: most of them good, some bad, some that belong to a record before, some with things to keep.
+func writePeople(t testing.TB, name string, n int) {
+	t.Helper()
+	f, err := os.Create(name)
+	require.NoError(t, err)
+	w := bufio.NewWriter(f)
+	fmt.Fprintln(w, "email,id,first_name,last_name,email_verified,external_organization_id,roles,entra_object_id")
+	for i := range n {
+		switch {
+		case i%1000 == 17:
+			fmt.Fprintf(w, "no address,%d,P,%d,TRUE,,,\n", i, i)
+		case i%50 == 3:
+			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,TRUE,o2,,\n", i-2, i-2, i-2)
+		case i%50 == 4:
+			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,TRUE,\"o1,o2\",\"admin,member\",\n", i, i, i)
+		case i%4 == 0:
+			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,TRUE,o1,,\n", i, i, i)
+		default:
+			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,FALSE,,,c0a70500-0000-4000-9000-%012x\n", i, i, i, i)
+		}
+	}
+	require.NoError(t, w.Flush())
+	require.NoError(t, f.Close())
+}
+
+// The command is killed ten times, at any moment, and resumed; what comes out is what one run gives.
+func TestKilledAndResumed(t *testing.T) {
+	n := rows(t)
+	whole, killed := newDesk(t, nil), newDesk(t, nil)
+	writePeople(t, whole.path("people.csv"), n)
+	writePeople(t, killed.path("people.csv"), n)
+
+	begin := time.Now()
+	code, wantOut := whole.command(t, 0)
+	took := time.Since(begin)
+	require.Equal(t, exitBadRows, code, wantOut)
+
+	kills := 0
+	for attempt := 0; kills < 10; attempt++ {
+		require.Less(t, attempt, 100, "it is always done before it is killed")
+		if code, out := killed.command(t, 1+rand.N(took/4)); code >= 0 {
+			require.Equal(t, exitBadRows, code, out)
+			require.GreaterOrEqual(t, kills, 3, "it is done before it is killed")
+			break
+		}
+		kills++
+	}
+	code, gotOut := killed.command(t, 0)
+	require.Equal(t, exitBadRows, code, gotOut)
+	t.Logf("%d rows, killed %d times; uninterrupted in %v", n, kills, took.Round(time.Millisecond))
+
+	require.Equal(t, whole.people(t), killed.people(t))
+	require.Equal(t, kepts(t, whole), kepts(t, killed))
+	require.Equal(t, whole.read(t, "people.csv.errors"), killed.read(t, "people.csv.errors"))
+	// The summary counts what was done before, too; what was stored after the last checkpoint is known the second time.
+	records := regexp.MustCompile(`\d+ records|\d+ skipped, \d+ bad`)
+	require.Equal(t, records.FindAllString(wantOut, -1), records.FindAllString(gotOut, -1))
+}
+
+// command runs the command in a process of its own, with -resume, and kills it after a while (0: never). A killed one has the code -1.
+func (d *desk) command(t *testing.T, killAfter time.Duration) (code int, stdout string) {
+	t.Helper()
+	var out bytes.Buffer
+	c := exec.CommandContext(t.Context(), os.Args[0], "-db", d.path("users.db"), "-connections", d.path("connections.json"), "-resume", d.path("people.csv"))
+	c.Env = append(os.Environ(), asCommand+"=1")
+	c.Stdout = &out
+	require.NoError(t, c.Start())
+	if killAfter > 0 {
+		timer := time.AfterFunc(killAfter, func() { _ = c.Process.Kill() }) // it may be done already
+		defer timer.Stop()
+	}
+	_ = c.Wait() // the code says it
+	return c.ProcessState.ExitCode(), out.String()
+}
+
+func describe(u *provisioning.User) string {
+	var keys, pending []string
+	for _, k := range u.Keys {
+		keys = append(keys, fmt.Sprintf("%q", k))
+	}
+	for _, p := range u.Pending {
+		pending = append(pending, fmt.Sprint(p.ConnectionID, " ", p.TenantID, " ", p.Address, " ", p.ObjectID))
+	}
+	return fmt.Sprintf("%+v %v %v %v", u.Profile, sorted(keys), sorted(pending), sorted(u.Organizations))
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+// kepts is what the command has kept beside the users.
+func kepts(t *testing.T, d *desk) []string {
+	t.Helper()
+	_, db, err := sqlite.Open(t.Context(), d.path("users.db"), sqlstore.Config{})
+	require.NoError(t, err)
+	defer db.Close()
+	found, err := db.QueryContext(t.Context(), "SELECT key_hash, source, record, user_id, data FROM entraimport_kept ORDER BY key_hash")
+	require.NoError(t, err)
+	defer found.Close()
+	var all []string
+	for found.Next() {
+		var hash, source, record, user, data string
+		require.NoError(t, found.Scan(&hash, &source, &record, &user, &data))
+		all = append(all, fmt.Sprint(hash, source, record, data))
+	}
+	require.NoError(t, found.Err())
+	return all
+}

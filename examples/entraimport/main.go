@@ -1,0 +1,154 @@
+// Command entraimport brings people from files into a user store, to wait there for their first sign-in through an enterprise connection:
+//
+//	entraimport -db users.db -connections connections.json people.csv
+//
+// It reads Kinde's CSV and NDJSON, Auth0's export and Microsoft Entra's "download users", finds out which, and does what provisioning/bulk does: good
+// rows go in, bad ones come out as people.csv.errors, to be mended and fed back; importing again changes nothing that exists.
+//
+// A walk, from nothing to a first sign-in:
+//
+//  1. Look what would happen. Nothing is written:
+//
+//     entraimport -db users.db -connections connections.json -dry-run people.csv
+//
+//  2. Import. If it is interrupted, by whatever, go on with -resume; without it, it begins anew, which takes longer and does no harm:
+//
+//     entraimport -db users.db -connections connections.json people.csv
+//     entraimport -db users.db -connections connections.json -resume people.csv
+//
+//  3. Mend people.csv.errors in a spreadsheet, and import it like any other file, with the same -source.
+//
+//  4. Open the store in your server (entra/sqlstore), and let people sign in: each finds the own record.
+//
+// The database is a SQLite file, made if there is none. The connections are those in the database; -connections names a file with some more, as
+// Kinde's management API writes them: a list, or {"connections": […]}. Their home realm domains count as proven, because whoever runs this command is the
+// environment itself; -organization imports as a customer's administrator instead.
+//
+// What the user store has no place for (phone numbers, roles, password hashes, …) is kept in the table entraimport_kept, by the record's import key,
+// for the host to fetch; -ignore drops it by name.
+//
+// Exit codes: 0 all rows are in, 1 some rows are bad, 2 wrong usage, 3 it failed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tenantdoor/tenantdoor/provisioning/bulk"
+)
+
+// Exit codes.
+const (
+	exitDone = iota
+	exitBadRows
+	exitUsage
+	exitFailed
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// options are the command line.
+type options struct {
+	db, connections, connection string
+	source, organization        string
+	ignore                      []string
+	errors                      string
+	expiry                      time.Duration
+	batch                       int
+	dryRun, resume, quiet       bool
+	files                       []string
+}
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("entraimport", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: entraimport -db users.db [flags] file…")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.db, "db", "", "SQLite file of the user store")
+	flags.StringVar(&o.connections, "connections", "", "JSON `file` with connections, beside those in the database")
+	flags.StringVar(&o.connection, "connection", "", "`name` of the connection for rows that name none; without it their home realm domain decides")
+	flags.StringVar(&o.source, "source", "import", "`name` of where the records come from; the same when a file is imported again")
+	flags.StringVar(&o.organization, "organization", "", "import as an administrator of the organization with this `id`")
+	flags.StringVar(&o.errors, "errors", "", "`file` for bad rows (default FILE.errors; with -dry-run none)")
+	flags.DurationVar(&o.expiry, "expiry", bulk.DefaultExpiry, "how long people may take until their first sign-in")
+	flags.IntVar(&o.batch, "batch", 0, "how many records are stored at once (default 500)")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "write nothing, and say what would happen")
+	flags.BoolVar(&o.resume, "resume", false, "go on where an interrupted import of the same file stopped")
+	flags.BoolVar(&o.quiet, "quiet", false, "show no progress")
+	ignore := flags.String("ignore", "", "`names` of what may get lost, with commas: roles,phone,…")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	o.files = flags.Args()
+	for name := range strings.SplitSeq(*ignore, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			o.ignore = append(o.ignore, name)
+		}
+	}
+	var wrong string
+	switch {
+	case o.db == "":
+		wrong = "-db is required"
+	case len(o.files) == 0:
+		wrong = "name a file"
+	case o.errors != "" && len(o.files) > 1:
+		wrong = "-errors is for one file"
+	case o.dryRun && o.resume:
+		wrong = "-dry-run and -resume exclude each other"
+	}
+	if wrong != "" {
+		fmt.Fprintln(stderr, "entraimport:", wrong)
+		flags.Usage()
+		return nil, errors.New(wrong)
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return exitUsage
+	}
+	failed := func(err error) int {
+		fmt.Fprintln(stderr, "entraimport:", err)
+		if ctx.Err() != nil {
+			fmt.Fprintln(stderr, "entraimport: interrupted; go on with -resume")
+		}
+		return exitFailed
+	}
+	d, err := open(ctx, o)
+	if err != nil {
+		return failed(err)
+	}
+	defer d.close()
+	code := exitDone
+	for _, file := range o.files {
+		bad, err := importFile(ctx, o, d, file, stdout, stderr)
+		if err != nil {
+			return failed(fmt.Errorf("%s: %w", file, err))
+		}
+		if bad {
+			code = exitBadRows
+		}
+	}
+	return code
+}
