@@ -36,7 +36,7 @@ func ExampleSetupGuide() {
 	// * Certificates & secrets
 	// * Token configuration
 	//     Optional claims (ID): email, xms_edov, login_hint, sid, acct, auth_time, verified_primary_email, given_name, family_name
-	//     Groups claim: Security groups
+	//     Groups claim: security groups
 	// * API permissions
 	//     Microsoft Graph, Delegated: openid
 	//     Microsoft Graph, Delegated: profile

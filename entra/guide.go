@@ -161,7 +161,15 @@ func (b *guideBuilder) claimsStep(m *AppManifest) {
 	if slices.Contains(names, "xms_edov") {
 		text += " xms_edov says whether Entra knows the owner of an address's domain; where the page does not offer it, paste the manifest's optionalClaims."
 	}
-	b.step("Token configuration", text, GuideValue{"Optional claims (" + kind + ")", strings.Join(names, ", ")}, GuideValue{"Groups claim", groupText[m.GroupMembershipClaims]})
+	var groups []string
+	for _, one := range b.groupClaims() {
+		groups = append(groups, groupText[one])
+	}
+	values := []GuideValue{{"Optional claims (" + kind + ")", strings.Join(names, ", ")}, {"Groups claim", strings.Join(groups, "; ")}}
+	if b.emitsGroups() {
+		values = append(values, GuideValue{"Emit groups as", strings.Join(b.groupForm(), ", ")})
+	}
+	b.step("Token configuration", text, values...)
 }
 
 func (b *guideBuilder) permissionStep() {

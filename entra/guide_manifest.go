@@ -62,11 +62,16 @@ var audienceText = map[string]string{
 	multiAndPersonal: "Accounts in any organizational directory and personal Microsoft accounts; the connection itself says whose are admitted",
 }
 
+// groupText is what the admin center calls the kinds of groupMembershipClaims.
 var groupText = map[string]string{
-	"SecurityGroup":                "Security groups",
-	"DirectoryRole":                "Directory roles, so that an administrator's test sign-in proves the home realm domains",
-	"SecurityGroup, DirectoryRole": "Security groups, and directory roles, so that an administrator's test sign-in proves the home realm domains",
+	"SecurityGroup":    "security groups",
+	"All":              "all groups",
+	"ApplicationGroup": "groups assigned to the application",
+	"DirectoryRole":    "directory roles, so that an administrator's test sign-in proves the home realm domains",
 }
+
+// groupKinds are our words for them.
+var groupKinds = map[GroupKind]string{GroupsSecurity: "SecurityGroup", GroupsAll: "All", GroupsAssigned: "ApplicationGroup"}
 
 // optionalClaims are what the library reads beyond what every token holds, by kind of token.
 // https://learn.microsoft.com/entra/identity-platform/optional-claims-reference
@@ -78,7 +83,7 @@ var (
 func (b *guideBuilder) manifest() *AppManifest {
 	m := &AppManifest{
 		SignInAudience: b.audience(), Web: AppManifestWeb{RedirectURIs: []string{b.callback}, LogoutURL: b.signOutURL()},
-		GroupMembershipClaims: b.groupClaims(),
+		GroupMembershipClaims: strings.Join(b.groupClaims(), ", "),
 	}
 	if id := b.identifier(); id != "" {
 		m.IdentifierURIs = []string{id}
@@ -100,14 +105,31 @@ func (b *guideBuilder) manifest() *AppManifest {
 
 // claims are given for the tokens of both protocols, so that a connection that changes its strategy needs no more than another redirect URI.
 func (b *guideBuilder) claims(names []string) []AppManifestClaim {
-	if b.c.UserGroups {
-		names = append(slices.Clone(names), "groups")
-	}
-	out := make([]AppManifestClaim, 0, len(names))
+	out := make([]AppManifestClaim, 0, len(names)+1)
 	for _, name := range names {
 		out = append(out, AppManifestClaim{Name: name, AdditionalProperties: []string{}})
 	}
+	if b.emitsGroups() {
+		out = append(out, AppManifestClaim{Name: "groups", AdditionalProperties: b.groupForm()})
+	}
 	return out
+}
+
+// emitsGroups reports whether tokens are to carry groups.
+func (b *guideBuilder) emitsGroups() bool {
+	return b.c.UserGroups && b.c.Groups.Source != GroupsGraph
+}
+
+// groupForm is how the application is to emit groups; our words for the forms are the manifest's.
+func (b *guideBuilder) groupForm() []string {
+	form := []string{}
+	if b.c.Groups.Form != GroupObjectID {
+		form = append(form, string(b.c.Groups.Form))
+	}
+	if b.c.Groups.AsRoles {
+		form = append(form, "emit_as_roles")
+	}
+	return form
 }
 
 func (b *guideBuilder) audience() string {
@@ -122,15 +144,15 @@ func (b *guideBuilder) audience() string {
 
 // groupClaims has Entra emit the groups where they are wanted, and directory roles where an administrator is to prove an organization's domains by signing
 // in (Registrar.ProveByAdministrator).
-func (b *guideBuilder) groupClaims() string {
+func (b *guideBuilder) groupClaims() []string {
 	var kinds []string
-	if b.c.UserGroups {
-		kinds = append(kinds, "SecurityGroup")
+	if b.emitsGroups() {
+		kinds = append(kinds, groupKinds[b.c.Groups.Kind])
 	}
-	if b.c.OrganizationID != "" && len(b.c.HomeRealmDomains) > 0 {
+	if b.c.OrganizationID != "" && len(b.c.HomeRealmDomains) > 0 && !slices.Contains(kinds, "All") { // which has them
 		kinds = append(kinds, "DirectoryRole")
 	}
-	return strings.Join(kinds, ", ")
+	return kinds
 }
 
 // graphAppID is Microsoft Graph's own application id, in every cloud.
@@ -173,7 +195,7 @@ func (c *Connection) asksGraphByApplication(cl cloud.Cloud) bool {
 // permissions are what the connection asks of Graph: as the person over OAuth 2.0, else as the application itself. Scopes of Graph that are not in the table, and those of other resources, are the admin's own to register.
 func (b *guideBuilder) permissions() []graphPermission {
 	c := b.c
-	asks := (c.UserGroups || c.ExtendedProfile) && b.cloud.Graph != ""
+	asks := (c.UserGroups || c.ExtendedProfile || c.Profile.Photo) && b.cloud.Graph != ""
 	var out []graphPermission
 	byApplication := c.asksGraphByApplication(b.cloud)
 	if c.Strategy == OAuth2 {
@@ -183,6 +205,12 @@ func (b *guideBuilder) permissions() []graphPermission {
 		}
 		if asks && !byApplication {
 			names = append(names, "User.Read")
+			if c.UserGroups && c.Groups.named() { // without it Graph answers with ids alone
+				names = append(names, "GroupMember.Read.All")
+			}
+			if c.ExtendedProfile && c.Profile.Manager {
+				names = append(names, "User.Read.All")
+			}
 		}
 		for _, name := range names {
 			p := graphPermission{Name: name, ID: delegatedPermissions[name]}

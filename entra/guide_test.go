@@ -167,6 +167,17 @@ func TestGuideFollowsTheConnection(t *testing.T) {
 	require.Empty(t, none.GroupMembershipClaims)
 	require.NotContains(t, toJSON(t, none), "e1fe6dd8-ba31-4d61-89e7-88639da4683d", "User.Read is not asked for")
 	require.NotContains(t, toJSON(t, none), `"groups"`)
+	assigned := manifest(func(c *entra.Connection) {
+		c.Groups.Kind, c.Groups.Form, c.Groups.AsRoles = entra.GroupsAssigned, entra.GroupDisplayName, true
+	})
+	require.Equal(t, "ApplicationGroup", assigned.GroupMembershipClaims)
+	require.Equal(t, []string{"cloud_displayname", "emit_as_roles"}, assigned.OptionalClaims.IDToken[len(assigned.OptionalClaims.IDToken)-1].AdditionalProperties)
+	require.Contains(t, toJSON(t, assigned), "bc024368-1153-4739-b217-4326f2e966d0", "GroupMember.Read.All: Graph answers without names else")
+	require.Equal(t, "All", manifest(func(c *entra.Connection) {
+		c.Groups.Kind, c.OrganizationID, c.HomeRealmDomains = entra.GroupsAll, "org", []string{"contoso.com"}
+	}).GroupMembershipClaims)
+	require.Empty(t, manifest(func(c *entra.Connection) { c.Groups.Source = entra.GroupsGraph }).GroupMembershipClaims, "tokens stay small")
+	require.Contains(t, toJSON(t, manifest(func(c *entra.Connection) { c.Profile.Manager = true })), "a154be20-db9c-4678-8ab7-66f6cc099a59")
 	foreign := manifest(func(c *entra.Connection) { c.Scopes = []string{"api://other/read"} })
 	require.Contains(t, toJSON(t, foreign), `"Role"`, "the person's token is for something else, so Graph is asked as the application")
 

@@ -84,7 +84,7 @@ func (s *Server) Configure(clientID string, manifest []byte) error {
 	return s.editApplication(clientID, func(a *Application) {
 		a.MultiTenant, a.PersonalAccounts = next.MultiTenant, next.PersonalAccounts
 		a.RedirectURIs, a.ReplyURLs, a.LogoutURL, a.Identifiers = next.RedirectURIs, next.ReplyURLs, next.LogoutURL, next.Identifiers
-		a.OptionalClaims, a.GroupClaims, a.WantedPermissions = next.OptionalClaims, next.GroupClaims, next.WantedPermissions
+		a.OptionalClaims, a.GroupClaims, a.GroupNames, a.WantedPermissions = next.OptionalClaims, next.GroupClaims, next.GroupNames, next.WantedPermissions
 	})
 }
 
@@ -121,7 +121,7 @@ func readManifest(text []byte, owner *Tenant) (*Application, error) {
 	var err error
 	app.GroupClaims, err = checkGroupClaims(m.GroupMembershipClaims)
 	errs = append(errs, err)
-	app.OptionalClaims, err = m.optionalClaims()
+	app.OptionalClaims, app.GroupNames, err = m.optionalClaims()
 	errs = append(errs, err)
 	app.WantedPermissions, err = m.permissions()
 	return app, errors.Join(append(errs, err)...)
@@ -176,25 +176,30 @@ var (
 	claimsOfSAML = []string{"acct", "email", "groups", "upn"}
 )
 
-// optionalClaims are those of ID tokens; SAML tokens carry theirs anyhow.
-func (m *manifest) optionalClaims() ([]string, error) {
-	var names []string
-	for _, c := range m.OptionalClaims.IDToken {
-		if !slices.Contains(claimsOfJWT, c.Name) {
-			return nil, fmt.Errorf("ID tokens have no optional claim %q", c.Name)
+// optionalClaims are those of ID tokens; SAML tokens carry theirs anyhow. It tells too whether groups come as names.
+func (m *manifest) optionalClaims() (names []string, groupNames bool, err error) {
+	for _, list := range []struct {
+		kind   string
+		known  []string
+		claims []manifestClaim
+	}{{"ID", claimsOfJWT, m.OptionalClaims.IDToken}, {"SAML", claimsOfSAML, m.OptionalClaims.SAML2Token}} {
+		for _, c := range list.claims {
+			switch {
+			case !slices.Contains(list.known, c.Name):
+				return nil, false, fmt.Errorf("%s tokens have no optional claim %q", list.kind, c.Name)
+			case c.Name == "groups" && m.GroupMembershipClaims == "":
+				return nil, false, errors.New("the optional claim groups needs groupMembershipClaims")
+			case c.Name == "groups" && slices.Equal(c.AdditionalProperties, []string{"cloud_displayname"}):
+				groupNames = true
+			case len(c.AdditionalProperties) > 0:
+				return nil, false, fmt.Errorf("the server knows no %q of the claim %s", c.AdditionalProperties, c.Name)
+			}
+			if list.kind == "ID" {
+				names = append(names, c.Name)
+			}
 		}
-		names = append(names, c.Name)
 	}
-	for _, c := range m.OptionalClaims.SAML2Token {
-		if !slices.Contains(claimsOfSAML, c.Name) {
-			return nil, fmt.Errorf("SAML tokens have no optional claim %q", c.Name)
-		}
-	}
-	groups := func(c manifestClaim) bool { return c.Name == "groups" }
-	if m.GroupMembershipClaims == "" && (slices.ContainsFunc(m.OptionalClaims.IDToken, groups) || slices.ContainsFunc(m.OptionalClaims.SAML2Token, groups)) {
-		return nil, errors.New("the optional claim groups needs groupMembershipClaims")
-	}
-	return names, nil
+	return names, groupNames, nil
 }
 
 // graphAppID is Microsoft Graph's application id.
