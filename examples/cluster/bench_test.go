@@ -151,6 +151,12 @@ func benchServer(b *testing.B, open func(*testing.B, *entra.Keyring) *stores, st
 	require.NoError(b, err)
 	s := open(b, keys)
 
+	connections := entra.ConnectionStore(s.connections)
+	if s.sql != nil {
+		var stop func()
+		connections, stop = s.follow(context.Background())
+		b.Cleanup(stop)
+	}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	b.Cleanup(server.Close)
@@ -169,7 +175,7 @@ func benchServer(b *testing.B, open func(*testing.B, *entra.Keyring) *stores, st
 	b.Cleanup(c.close)
 	clouds := []cloud.Cloud{c.fake.Cloud()}
 	service, err := entra.New(entra.Config{
-		BaseURL: c.base + "/sso", Connections: s.connections, Protocols: []entra.Protocol{entraoauth2.Protocol{}, wsfed.Protocol{}},
+		BaseURL: c.base + "/sso", Connections: connections, Protocols: []entra.Protocol{entraoauth2.Protocol{}, wsfed.Protocol{}},
 		Keys: keys, Replay: s.replay, Flows: s.flows, Users: s.users, Clouds: clouds, HTTPClient: c.fake.Client(), Observer: w,
 		SyncProfiles: func(context.Context) (bool, error) { return true, nil },
 		OnSignIn:     func(w http.ResponseWriter, _ *http.Request, _ *entra.SignIn) { w.WriteHeader(http.StatusNoContent) },

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +66,35 @@ func TestTwoServers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSwitchedOff: a connection that is switched off takes nobody in any more, on any server, within the second that they may be behind; a person who is at the
+// tenant's sign-in page by then does not come in either.
+func TestSwitchedOff(t *testing.T) {
+	c, keys := start(t, options{database: testservers.Postgres(t).Database(t)})
+	v := c.newVisitor(newClient())
+	var back []message
+	for _, m := range c.machines {
+		location, err := v.begin(t.Context(), m.task.Listen, entratest.Ann)
+		require.NoError(t, err)
+		answer, err := v.authenticate(t.Context(), location, entratest.Ann)
+		require.NoError(t, err)
+		back = append(back, answer)
+	}
+	connection, err := c.stores.connections.Connection(t.Context(), "contoso")
+	require.NoError(t, err)
+	connection = connection.Clone()
+	connection.Enabled = false
+	_, _, err = c.registry.Save(t.Context(), entra.Environment("administrator"), connection)
+	require.NoError(t, err)
+	for i, m := range c.machines {
+		require.Eventually(t, func() bool {
+			a, err := v.send(t.Context(), m.task.Listen, v.message(http.MethodPost, "/sso/discover", "address=ann%40contoso.com"))
+			return err == nil && a.status == http.StatusForbidden && strings.Contains(a.body, "switched off")
+		}, time.Minute, 20*time.Millisecond) // how long it takes is measured in sqlstore; here the machine may be busy
+		_, err := v.finish(t.Context(), m.task.Listen, back[i], keys)
+		require.ErrorContains(t, err, "switched off")
 	}
 }
 

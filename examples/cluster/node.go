@@ -83,10 +83,15 @@ func newNode(ctx context.Context, t task, log *slog.Logger) (_ *node, closeStore
 	if err != nil {
 		return nil, nil, err
 	}
+	connections, stop := stores.follow(ctx)
+	closeStores = func() {
+		stop()
+		stores.close()
+	}
 	n.db = stores.db
 	n.service, err = entra.New(entra.Config{
 		BaseURL:      t.Base + "/sso",
-		Connections:  stores.connections,
+		Connections:  connections,
 		Protocols:    []entra.Protocol{entraoauth2.Protocol{}, wsfed.Protocol{}},
 		Keys:         n.keys,
 		Replay:       stores.replay,
@@ -105,10 +110,10 @@ func newNode(ctx context.Context, t task, log *slog.Logger) (_ *node, closeStore
 		Logger:        log,
 	})
 	if err != nil {
-		stores.close()
+		closeStores()
 		return nil, nil, err
 	}
-	return n, stores.close, nil
+	return n, closeStores, nil
 }
 
 // began is what this host keeps of a sign-in that has begun.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,7 +25,7 @@ const hostTable = `CREATE TABLE IF NOT EXISTS cluster_sign_ins (flow TEXT NOT NU
 type stores struct {
 	db          *sql.DB
 	sql         *sqlstore.Store
-	connections entra.ConnectionRegistry
+	connections entra.ConnectionRegistry // what an administrator's changes go through
 	users       provisioning.UserStore
 	flows       entra.FlowStore // nil: flows are cookies
 	replay      entra.ReplayStore
@@ -63,6 +64,18 @@ func openStores(ctx context.Context, t task, keys *entra.Keyring) (*stores, erro
 	}
 	s.flows, s.replay = shared, shared
 	return s, nil
+}
+
+// follow returns the connections held in memory, and kept up with changes that any machine makes, within a second, until the end of stop.
+func (s *stores) follow(ctx context.Context) (connections entra.ConnectionStore, stop func()) {
+	cache := s.sql.Cache()
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = cache.Run(ctx) }) // it ends with the context, and tries again until then
+	return cache, func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // prepare makes the tables and asks Redis whether it forgets. It may run on several machines at once.

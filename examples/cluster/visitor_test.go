@@ -118,7 +118,8 @@ var errAgain = errors.New("asked to sign in again")
 
 // unclear is an answer that helps nobody.
 func unclear(where string, a *answer) error {
-	return fmt.Errorf("%s: status %d, location %q: %s", where, a.status, a.location, a.body[:min(len(a.body), 300)])
+	_, page, _ := strings.Cut(a.body, "<main>") // past the style
+	return fmt.Errorf("%s: status %d, location %q: %s", where, a.status, a.location, page)
 }
 
 // begin goes from the address to the tenant's sign-in page, and returns where that is.
