@@ -29,6 +29,12 @@ type Policy struct {
 	// VerifiedAddress is an address that this person has just proven to the host by a code mailed to it, after ActionVerify.
 	// It is evidence for this very address ([EvidenceMailedCode]); the connection must still be trusted.
 	VerifiedAddress string
+	// Rules give roles for groups; User.Roles is written in the same step as the groups. nil: the host has no rules, and roles are left alone. Empty: nothing
+	// gives a role, and whoever has one loses it.
+	Rules []Rule
+	// GroupsMaxAge is how long the groups known before go on giving roles while nobody can say which they are now; then roles are withheld. 0:
+	// DefaultGroupsMaxAge; negative: not at all.
+	GroupsMaxAge time.Duration
 	// Now decides whether a pending identity has expired. For Decide a zero time means that all have; a Provisioner sets its own.
 	Now time.Time
 }

@@ -1,0 +1,67 @@
+package provisioning_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tenantdoor/tenantdoor/claims"
+	"github.com/tenantdoor/tenantdoor/provisioning"
+)
+
+func TestGrants(t *testing.T) {
+	const id = "99999999-aaaa-4bbb-8ccc-888888888888"
+	assigned := func(name string) claims.Group { return claims.Group{ID: id, Name: name, Origin: claims.OriginAssigned} }
+	tests := map[string]struct {
+		rule  provisioning.Rule
+		group claims.Group
+		match bool
+	}{
+		"id":                    {provisioning.Rule{ID: id}, claims.Group{ID: id}, true},
+		"id, other case":        {provisioning.Rule{ID: strings.ToUpper(id)}, claims.Group{ID: id}, true},
+		"other id":              {provisioning.Rule{ID: id}, claims.Group{ID: "x", Name: id, Origin: claims.OriginAssigned}, false},
+		"name":                  {provisioning.Rule{Name: "App admins"}, assigned("app ADMINS"), true},
+		"name, on-premises":     {provisioning.Rule{Name: `CORP\admins`}, claims.Group{Name: `CORP\Admins`, Origin: claims.OriginOnPremises}, true},
+		"name, anybody's":       {provisioning.Rule{Name: "App admins"}, claims.Group{ID: id, Name: "App admins"}, false},
+		"name, unknown origin":  {provisioning.Rule{Name: "App admins"}, claims.Group{Name: "App admins", Origin: "elsewhere"}, false},
+		"name is no id":         {provisioning.Rule{Name: id}, claims.Group{ID: id, Origin: claims.OriginAssigned}, false},
+		"pattern":               {provisioning.Rule{Pattern: "App *"}, assigned("App users"), true},
+		"pattern, anybody's":    {provisioning.Rule{Pattern: "App *"}, claims.Group{ID: id, Name: "App users"}, false},
+		"pattern, middle":       {provisioning.Rule{Pattern: "app*eu*admins"}, assigned("App-EU-West-Admins"), true},
+		"pattern, not enough":   {provisioning.Rule{Pattern: "ab*ba"}, assigned("aba"), false},
+		"pattern, order":        {provisioning.Rule{Pattern: "*b*a*"}, assigned("ab"), false},
+		"pattern without star":  {provisioning.Rule{Pattern: "app"}, assigned("app 1"), false},
+		"pattern of everything": {provisioning.Rule{Pattern: "**"}, assigned("x"), false},
+		"two ways":              {provisioning.Rule{ID: id, Name: "App"}, assigned("App"), false},
+		"no way":                {provisioning.Rule{}, assigned(""), false},
+	}
+	for name, test := range tests {
+		test.rule.Gives = "admin"
+		got := provisioning.Grants([]provisioning.Rule{test.rule}, []claims.Group{test.group, test.group})
+		if !test.match {
+			assert.Empty(t, got, name)
+			continue
+		}
+		assert.Equal(t, []provisioning.Grant{{Role: "admin", Rule: test.rule, Group: test.group}}, got, name)
+	}
+	require.Error(t, provisioning.Rule{ID: id}.Check(), "gives nothing")
+}
+
+func TestGrantsAreExplained(t *testing.T) {
+	groups := []claims.Group{{ID: "b", Name: "Staff", Origin: claims.OriginAssigned}, {ID: "a"}}
+	rules := []provisioning.Rule{{Name: "staff", Gives: "user"}, {ID: "a", Gives: "admin"}, {ID: "b", Gives: "user"}}
+	got := provisioning.Grants(rules, groups)
+	var says []string
+	for _, g := range got {
+		says = append(says, g.String())
+	}
+	assert.Equal(t, []string{
+		`admin: member of "a", matched by its id`, `user: member of "Staff", matched by its name (assigned)`, `user: member of "Staff", matched by its id`,
+	}, says)
+	assert.Equal(t, []string{"admin", "user"}, provisioning.Roles(got))
+	assert.NotNil(t, provisioning.Roles(nil))
+	groups[0], groups[1] = groups[1], groups[0]
+	assert.Equal(t, got, provisioning.Grants(rules, groups), "whatever order Entra chose")
+}
