@@ -46,6 +46,11 @@ type Config struct {
 	// GroupsMaxAge is how long the groups known before are still good when a sign-in could not learn them. 0 is 24 hours;
 	// negative: not at all.
 	GroupsMaxAge time.Duration
+	// GroupRules gives roles or permissions of the host's for a person's groups: SignIn.Roles, and User.Roles in the same step as User.Groups. Who is taken out of the last
+	// group loses them at the next sign-in, as does whose groups have been unknown for longer than the maximum age. nil: the host maps groups itself.
+	GroupRules func(context.Context, *Connection) ([]provisioning.Rule, error)
+	// GraphCache is how long groups and profiles that Graph told are kept in memory, per person: a removal from a group is seen this much later. 0: not at all.
+	GraphCache time.Duration
 	// EnrichTimeout bounds all that Microsoft Graph is asked during one sign-in, waiting for its throttling included. What is not known by then
 	// is not known at this sign-in. 0 is 10 seconds.
 	EnrichTimeout time.Duration
@@ -144,7 +149,7 @@ func New(c Config) (*Service, error) {
 		cfg: c, secure: base.Scheme == "https", path: strings.TrimRight(base.Path, "/"), now: c.Now, log: c.Logger,
 		drivers: map[Strategy]Driver{},
 		tokens:  &credential.Endpoint{HTTPClient: c.HTTPClient, Now: c.Now},
-		graph:   graph.New(graph.Config{HTTPClient: c.HTTPClient, Now: c.Now}),
+		graph:   graph.New(graph.Config{HTTPClient: c.HTTPClient, Now: c.Now, CacheFor: c.GraphCache}),
 	}
 	for _, raw := range c.ReturnURLs {
 		u, err := outbound.CheckURL(raw)

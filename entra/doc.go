@@ -4,7 +4,7 @@
 // address or a button to Entra and back: begin, finish, enrich, provision. Protocols are plugged in ([Protocol]): packages
 // oauth2 and wsfed.
 //
-// The way of a sign-in, file by file: buttons.go, discover.go, begin.go, flow.go, finish.go, enrich.go, provision.go; handler.go
+// The way of a sign-in, file by file: buttons.go, discover.go, begin.go, flow.go, finish.go, enrich.go and groups.go (what Graph adds, and the policy on groups), provision.go; handler.go
 // puts HTTP around it. Beside it: target.go makes a connection ready for its protocol, upstream.go and returnto.go guard what goes
 // out and where people return to, signout.go, refresh.go, adminconsent.go and unsolicited.go are the other ways in and out. The days after: recheck.go and
 // sweep.go (what became of people's accounts), session.go (how long, and into which organization), ended.go (whose sessions end when a connection changes), assign.go and
@@ -12,6 +12,6 @@
 //
 // Connections change through a [Registrar] only: registrar.go, domains.go (whose domain it is), tenant.go (whose people come) and
 // guarded.go (what an organization's administrator may not change), dnsauthority.go (a domain proven by a record), registrar_secrets.go (what Save cannot say of
-// secrets), registrar_delete.go and registrar_sessions.go (what depends on a connection). expiring.go tells what ends soon. connection.go and check.go say what a connection is; guide.go what its administrator
+// secrets), registrar_delete.go and registrar_sessions.go (what depends on a connection). expiring.go tells what ends soon. connection.go, connection_groups.go and check.go say what a connection is; guide.go what its administrator
 // enters at Entra, and diagnose.go whether that is right.
 package entra

@@ -125,13 +125,19 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 	if err != nil {
 		return nil, err
 	}
-	from, err := s.enrich(ctx, t, id, token)
+	got, err := s.enrich(ctx, t, id, token)
 	if err != nil {
 		return nil, err
 	}
 	in := &SignIn{
 		Identity: id, Connection: c, Application: f.Application, Organization: f.organization(c),
-		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: from, groups: id.Groups, verified: f.Verified, byHomeRealm: f.ByHomeRealm,
+		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: got.groupsFrom, Photo: got.photo, groups: id.Groups, verified: f.Verified, byHomeRealm: f.ByHomeRealm,
+	}
+	if in.GroupsFrom != "" {
+		in.GroupsAt = s.now().UTC()
+	}
+	if err := s.requireGroup(ctx, in); err != nil {
+		return nil, err
 	}
 	if f.Test {
 		report, err := s.report(ctx, in)

@@ -11,6 +11,11 @@ import (
 
 // provision hands a verified identity to the provisioner, and puts user, decision and groups into in.
 func (s *Service) provision(ctx context.Context, in *SignIn) (err error) {
+	rules, err := s.rules(ctx, in.Connection)
+	if err != nil {
+		return err
+	}
+	defer func() { in.grant(rules) }()
 	if s.provisioner == nil {
 		return nil
 	}
@@ -20,6 +25,7 @@ func (s *Service) provision(ctx context.Context, in *SignIn) (err error) {
 	if err != nil {
 		return err
 	}
+	policy.Rules = rules
 	if in.User, in.Decision, err = s.provisioner.Provision(ctx, policy, in.Identity); err != nil {
 		return storeError(err)
 	}
@@ -30,11 +36,18 @@ func (s *Service) provision(ctx context.Context, in *SignIn) (err error) {
 // report says what provisioning would do, for a test sign-in.
 func (s *Service) report(ctx context.Context, in *SignIn) (*TestReport, error) {
 	r := &TestReport{Connection: in.Connection, Identity: in.Identity, Data: in.Data, Attempt: in.Attempt, GroupsFrom: in.GroupsFrom, ReturnTo: in.ReturnTo}
+	rules, err := s.rules(ctx, in.Connection)
+	if err != nil {
+		return nil, err
+	}
+	in.grant(rules)
+	r.Grants = in.grants
 	if s.provisioner != nil {
 		policy, err := s.policy(ctx, in)
 		if err != nil {
 			return nil, err
 		}
+		policy.Rules = rules
 		if r.Decision, err = s.provisioner.DryRun(ctx, policy, in.Identity); err != nil {
 			return nil, storeError(err)
 		}
@@ -48,7 +61,7 @@ func (s *Service) policy(ctx context.Context, in *SignIn) (provisioning.Policy, 
 	p := provisioning.Policy{
 		ConnectionID: c.ID, ConnectionName: c.Name, ProvenDomains: c.environmentDomains(),
 		SingleTenant: c.TenantID != "" && c.Tenant() == c.TenantID, TrustEmails: c.TrustEmails,
-		CreateMissing: c.CreateMissingUsers, KeepOtherIdentities: c.KeepOtherIdentities, VerifiedAddress: in.verified, Now: s.now(),
+		CreateMissing: c.CreateMissingUsers, KeepOtherIdentities: c.KeepOtherIdentities, VerifiedAddress: in.verified, Now: s.now(), GroupsMaxAge: s.groupsAge(c),
 	}
 	var err error
 	if c.SyncProfile && s.cfg.SyncProfiles != nil {

@@ -122,8 +122,8 @@ func (r *rechecker) recheck(ctx context.Context, person provisioning.Key, o Rech
 		}
 		out.SignInAgain = refused.SignInAgain()
 	}
-	as, ok := r.caller(r.target, who, nil)
-	if !ok {
+	as := r.callers(r.target, who, nil).app
+	if as.Token == nil {
 		if refused != nil {
 			return byNumber(out, refused)
 		}

@@ -24,12 +24,12 @@ func (s *Service) notAfter(in *SignIn) (at time.Time, by string) {
 		earliest(s.now().Add(time.Duration(n)*time.Second), "connection")
 	}
 	earliest(in.Identity.SessionEnd, "provider")
-	if _, known := in.groups.Known(); known && s.cfg.GroupsMaxAge > 0 {
+	if _, known := in.groups.Known(); known && in.Connection.Groups.maxAge(s.cfg.GroupsMaxAge) > 0 {
 		since := s.now()
 		if in.GroupsFrom == groupsFromBefore {
 			since = in.User.GroupsAt
 		}
-		earliest(since.Add(s.cfg.GroupsMaxAge), "groups")
+		earliest(since.Add(in.Connection.Groups.maxAge(s.cfg.GroupsMaxAge)), "groups")
 	}
 	return at, by
 }

@@ -1,10 +1,12 @@
 package entra
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
+	"github.com/tenantdoor/tenantdoor/entra/graph"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -35,15 +37,25 @@ type SignIn struct {
 	NotAfterBy string
 	// GroupsFrom says where the groups come from: "token", "graph", "before" (known from an earlier sign-in), "" when they are not known.
 	GroupsFrom string
+	GroupsAt   time.Time    // when they were known for certain, UTC; zero when they are not known
+	Photo      *graph.Photo // where the connection asks for it (Connection.Profile) and there is one; JPEG or PNG, at most 100 KB
 
+	grants      []provisioning.Grant
 	groups      claims.Groups
 	verified    string // BeginOptions.VerifiedAddress
 	byHomeRealm bool   // an address led here
 }
 
 // Groups returns the person's groups as the host's tokens should say them, and whether they are known at all: those of this sign-in, or
-// those known before within Config.GroupsMaxAge.
+// those known before within the maximum age. Known and empty says: certainly in none, so that what groups gave is to be taken away.
 func (in *SignIn) Groups() (list []claims.Group, ok bool) { return in.groups.Known() }
+
+// Roles returns what Config.GroupRules give for the groups, each once, in order: none where the groups are not known, or have been unknown for too long. It is
+// what User.Roles holds, too.
+func (in *SignIn) Roles() []string { return provisioning.Roles(in.grants) }
+
+// Grants says why the person has each role.
+func (in *SignIn) Grants() []provisioning.Grant { return slices.Clone(in.grants) }
 
 // IDTokenClaims returns ext_provider for the host's ID token, where its application asks for social identity.
 func (in *SignIn) IDTokenClaims(o claims.TokenOptions) (map[string]any, error) {
@@ -64,6 +76,7 @@ type TestReport struct {
 	Data       []byte                // BeginOptions.Data: who began the test, if the host put it there
 	Attempt    string
 	GroupsFrom string
+	Grants     []provisioning.Grant // what Config.GroupRules would give, for groups that this sign-in learned
 	ReturnTo   string
 }
 
