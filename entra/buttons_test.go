@@ -75,7 +75,7 @@ func TestButtons(t *testing.T) {
 	forced.HomeRealmDomains, forced.DomainProofs = proven("forced.example")
 	pending := &entra.Connection{ID: "pending", DisplayName: "Pending", Enabled: true, AllApplications: true, HomeRealmDomains: []string{"pending.example"}}
 	s, _ := shop(t, routed, forced, pending,
-		&entra.Connection{ID: "zulu", Enabled: true, AllApplications: true},
+		&entra.Connection{ID: "zulu", Enabled: true, AllApplications: true, Organizations: []string{"org_northwind"}}, // listed twice, shown once
 		&entra.Connection{ID: "off", DisplayName: "Off", AllApplications: true},
 		&entra.Connection{ID: "app", DisplayName: "For one application", Enabled: true, EnabledApplications: []string{"app"}},
 		&entra.Connection{ID: "own", DisplayName: "Northwind's own", Enabled: true, OrganizationID: "org_northwind"},

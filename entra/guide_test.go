@@ -163,6 +163,7 @@ func TestGuideFollowsTheConnection(t *testing.T) {
 	require.Equal(t, "SecurityGroup, DirectoryRole", manifest(func(c *entra.Connection) {
 		c.OrganizationID, c.HomeRealmDomains = "org", []string{"contoso.com"}
 	}).GroupMembershipClaims)
+	require.Equal(t, "SecurityGroup", manifest(func(c *entra.Connection) { c.OrganizationID = "org" }).GroupMembershipClaims, "there is no domain to prove")
 	none := manifest(func(c *entra.Connection) { c.UserGroups, c.ExtendedProfile = false, false })
 	require.Empty(t, none.GroupMembershipClaims)
 	require.NotContains(t, toJSON(t, none), "e1fe6dd8-ba31-4d61-89e7-88639da4683d", "User.Read is not asked for")
