@@ -16,6 +16,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/memory"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore/postgres"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore/sqlite"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
@@ -39,15 +40,13 @@ func open(ctx context.Context, o *options) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(o.db); o.dryRun && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(o.db); o.dryRun && !isPostgres(o.db) && errors.Is(err, fs.ErrNotExist) { //nolint:gosec // the operator names the file
 		return &database{users: memory.NewUsers(), connections: more}, nil
 	}
-	store, db, err := sqlite.Open(ctx, o.db, sqlstore.Config{})
+	store, db, err := openStore(ctx, o.db)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(maxConns)
-	db.SetMaxIdleConns(maxConns)
 	d := &database{users: store.Users(), connections: both{store.Connections(), more}, db: db}
 	if o.dryRun {
 		err = store.Check(ctx)
@@ -58,6 +57,25 @@ func open(ctx context.Context, o *options) (*database, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return d, nil
+}
+
+// isPostgres tells the address of a PostgreSQL database from the name of a file.
+func isPostgres(name string) bool {
+	return strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://") || strings.HasPrefix(name, "host=")
+}
+
+func openStore(ctx context.Context, name string) (store *sqlstore.Store, db *sql.DB, err error) {
+	if isPostgres(name) {
+		store, db, err = postgres.Open(ctx, name, sqlstore.Config{})
+	} else {
+		store, db, err = sqlite.Open(ctx, name, sqlstore.Config{})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	return store, db, nil
 }
 
 // maxConns is as many as bulk looks up at once.
@@ -76,7 +94,7 @@ func readConnections(ctx context.Context, file string) (*memory.Connections, err
 	if file == "" {
 		return list, nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, err
 	}

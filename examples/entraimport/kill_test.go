@@ -15,8 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
-	"github.com/tenantdoor/tenantdoor/entra/sqlstore/sqlite"
+	"github.com/tenantdoor/tenantdoor/internal/testservers"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -53,8 +52,10 @@ func writePeople(t testing.TB, name string, n int) {
 		switch {
 		case i%1000 == 17:
 			fmt.Fprintf(w, "no address,%d,P,%d,TRUE,,,\n", i, i)
-		case i%50 == 3:
-			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,TRUE,o2,,\n", i-2, i-2, i-2)
+		case i%50 == 3: // of the record before it
+			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,FALSE,o2,,\n", i-1, i-1, i-1)
+		case i%1000 == 520: // of one that was long ago
+			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,TRUE,o3,,\n", i-300, i-300, i-300)
 		case i%50 == 4:
 			fmt.Fprintf(w, "p%d@contoso.com,%d,P,%d,TRUE,\"o1,o2\",\"admin,member\",\n", i, i, i)
 		case i%4 == 0:
@@ -68,9 +69,17 @@ func writePeople(t testing.TB, name string, n int) {
 }
 
 // The command is killed ten times, at any moment, and resumed; what comes out is what one run gives.
-func TestKilledAndResumed(t *testing.T) {
-	n := rows(t)
+func TestKilledAndResumed(t *testing.T) { killAndResume(t, newDesk(t, nil), newDesk(t, nil)) }
+
+func TestKilledAndResumedOnPostgreSQL(t *testing.T) {
 	whole, killed := newDesk(t, nil), newDesk(t, nil)
+	server := testservers.Postgres(t)
+	whole.db, killed.db = server.Database(t), server.Database(t)
+	killAndResume(t, whole, killed)
+}
+
+func killAndResume(t *testing.T, whole, killed *desk) {
+	n := rows(t)
 	writePeople(t, whole.path("people.csv"), n)
 	writePeople(t, killed.path("people.csv"), n)
 
@@ -105,7 +114,7 @@ func TestKilledAndResumed(t *testing.T) {
 func (d *desk) command(t *testing.T, killAfter time.Duration) (code int, stdout string) {
 	t.Helper()
 	var out bytes.Buffer
-	c := exec.CommandContext(t.Context(), os.Args[0], "-db", d.path("users.db"), "-connections", d.path("connections.json"), "-resume", d.path("people.csv"))
+	c := exec.CommandContext(t.Context(), os.Args[0], "-db", d.db, "-connections", d.path("connections.json"), "-resume", d.path("people.csv")) //nolint:gosec // this very binary
 	c.Env = append(os.Environ(), asCommand+"=1")
 	c.Stdout = &out
 	require.NoError(t, c.Start())
@@ -136,7 +145,7 @@ func sorted(list []string) []string {
 // kepts is what the command has kept beside the users.
 func kepts(t *testing.T, d *desk) []string {
 	t.Helper()
-	_, db, err := sqlite.Open(t.Context(), d.path("users.db"), sqlstore.Config{})
+	_, db, err := openStore(t.Context(), d.db)
 	require.NoError(t, err)
 	defer db.Close()
 	found, err := db.QueryContext(t.Context(), "SELECT key_hash, source, record, user_id, data FROM entraimport_kept ORDER BY key_hash")

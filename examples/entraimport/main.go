@@ -20,7 +20,8 @@
 //
 //  4. Open the store in your server (entra/sqlstore), and let people sign in: each finds the own record.
 //
-// The database is a SQLite file, made if there is none. The connections are those in the database; -connections names a file with some more, as
+// The database is a SQLite file, made if there is none, or PostgreSQL by its address (postgres://…, or host=… and so on; the password better by PGPASSWORD
+// or a .pgpass file than here); tables that are missing are made. The connections are those in the database; -connections names a file with some more, as
 // Kinde's management API writes them: a list, or {"connections": […]}. Their home realm domains count as proven, because whoever runs this command is the
 // environment itself; -organization imports as a customer's administrator instead.
 //
@@ -80,7 +81,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		fmt.Fprintln(stderr, "usage: entraimport -db users.db [flags] file…")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&o.db, "db", "", "SQLite file of the user store")
+	flags.StringVar(&o.db, "db", "", "user store: a SQLite `file`, or postgres://…")
 	flags.StringVar(&o.connections, "connections", "", "JSON `file` with connections, beside those in the database")
 	flags.StringVar(&o.connection, "connection", "", "`name` of the connection for rows that name none; without it their home realm domain decides")
 	flags.StringVar(&o.source, "source", "import", "`name` of where the records come from; the same when a file is imported again")

@@ -10,19 +10,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
-	"github.com/tenantdoor/tenantdoor/entra/sqlstore/sqlite"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 const connectionsFile = `[{"id":"conn_contoso","name":"contoso","strategy":"oauth2:azure_ad","options":{"entra_id_domain":"C0A70500-0000-4000-8000-000000000001","client_id":"c0a70500-0000-4000-8000-0000000000a1","home_realm_domains":["@contoso.com"]}}]`
 
 // desk is a folder with files, in which the command runs.
-type desk struct{ folder string }
+type desk struct{ folder, db string }
 
 func newDesk(t *testing.T, files map[string]string) *desk {
 	t.Helper()
-	d := &desk{t.TempDir()}
+	d := &desk{folder: t.TempDir()}
+	d.db = d.path("users.db")
 	d.write(t, "connections.json", connectionsFile)
 	for name, content := range files {
 		d.write(t, name, content)
@@ -54,7 +53,7 @@ func (d *desk) read(t *testing.T, name string) string {
 func (d *desk) run(t testing.TB, file string, flags ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	args := append([]string{"-db", d.path("users.db"), "-connections", d.path("connections.json")}, flags...)
+	args := append([]string{"-db", d.db, "-connections", d.path("connections.json")}, flags...)
 	code = run(t.Context(), append(args, d.path(file)), &out, &errs)
 	return code, out.String(), errs.String()
 }
@@ -62,7 +61,7 @@ func (d *desk) run(t testing.TB, file string, flags ...string) (code int, stdout
 // people shows what is in the database, without ids and versions and the times at which people expire.
 func (d *desk) people(t *testing.T) []string {
 	t.Helper()
-	store, db, err := sqlite.Open(t.Context(), d.path("users.db"), sqlstore.Config{})
+	store, db, err := openStore(t.Context(), d.db)
 	require.NoError(t, err)
 	defer db.Close()
 	var all []string

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
@@ -216,7 +217,7 @@ func (r *Record) merge(next *Record) *Problem {
 		}
 	}
 	whole.EmailVerified, whole.PhoneVerified = r.EmailVerified || next.EmailVerified, r.PhoneVerified || next.PhoneVerified
-	whole.Memberships = append(whole.Memberships[:len(whole.Memberships):len(whole.Memberships)], next.Memberships...)
+	whole.Memberships = append(slices.Clip(whole.Memberships), next.Memberships...)
 	if p := whole.finish(); p != nil {
 		return p
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Rejects writes the rows that did not go in as a file of the same format, to be mended and fed back: with import_line, import_error and import_text as
@@ -80,7 +81,7 @@ func (r *Rejects) row(p *Problem, row *row) error {
 func (p *Problem) text() string {
 	text := p.What
 	if p.Column != "" {
-		text = clip(p.Column) + ": " + text
+		text = strings.Trim(clip(p.Column), `"`) + ": " + text
 	}
 	if p.Fix != "" {
 		text += ": " + p.Fix

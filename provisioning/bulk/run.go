@@ -213,38 +213,46 @@ func (p *planner) lookUp(ctx context.Context, entries []*entry) error {
 // users returns whom the store finds; a user who holds the record's key, alone.
 func (i *Import) users(ctx context.Context, w *plan) ([]*provisioning.User, error) {
 	var all []*provisioning.User
-	asked := [][]provisioning.Key{{w.key}}
+	keys := []provisioning.Key{w.key}
 	if object := w.record.ObjectID; object != "" && w.connectionID != "" {
-		asked = append(asked, []provisioning.Key{provisioning.PendingKey(w.connectionID, object)})
+		keys = append(keys, provisioning.PendingKey(w.connectionID, object))
 		if w.tenantID != "" {
-			asked = append(asked, []provisioning.Key{{ConnectionID: w.connectionID, Authority: w.tenantID, Subject: object}})
+			keys = append(keys, provisioning.Key{ConnectionID: w.connectionID, Authority: w.tenantID, Subject: object})
 		}
 	}
-	for n, keys := range asked {
+	for len(keys) > 0 { // of most people none is known, which one question tells
 		u, err := i.cfg.Users.UserByKey(ctx, keys...)
 		switch {
 		case errors.Is(err, provisioning.ErrNotFound):
+			keys = nil
+			continue
 		case err != nil:
 			return nil, err
-		case u != nil:
-			all = append(all, u)
-			if n == 0 && u.Holds(w.key) {
-				return all, nil
-			}
+		case u == nil:
+			return nil, errors.New("the store returned neither a user nor an error")
+		case u.Holds(w.key):
+			return []*provisioning.User{u}, nil
 		}
+		all, keys = add(all, u), keys[1:] // whoever has a later key
 	}
 	for _, a := range w.addresses {
 		list, err := i.cfg.Users.UsersByEmail(ctx, a)
 		if err != nil {
 			return nil, err
 		}
-		for _, u := range list {
-			if find(all, func(o *provisioning.User) bool { return o.ID == u.ID }) == nil {
-				all = append(all, u)
-			}
-		}
+		all = add(all, list...)
 	}
 	return all, nil
+}
+
+// add adds users, each once.
+func add(all []*provisioning.User, more ...*provisioning.User) []*provisioning.User {
+	for _, u := range more {
+		if u != nil && find(all, func(o *provisioning.User) bool { return o.ID == u.ID }) == nil {
+			all = append(all, u)
+		}
+	}
+	return all
 }
 
 // keep hands over what the store has no place for, before anything is written.

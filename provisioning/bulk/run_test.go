@@ -132,7 +132,7 @@ func TestResumeElsewhere(t *testing.T) {
 	for _, checkpoint := range all {
 		summary, err := i.Resume(t.Context(), reader(t, file), checkpoint)
 		require.NoError(t, err)
-		require.EqualValues(t, all[len(all)-1].Summary.Records(), summary.Records())
+		require.Equal(t, all[len(all)-1].Summary.Records(), summary.Records())
 	}
 	middle := all[2]
 	for name, other := range map[string]string{
