@@ -176,7 +176,8 @@ var plans = map[string]func(t *testing.T, db *sql.DB, s statement) string{
 
 func rows(t *testing.T, db interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-}, text string, args []any) (list []map[string]string) {
+}, text string, args []any,
+) (list []map[string]string) {
 	result, err := db.QueryContext(t.Context(), text, args...)
 	require.NoError(t, err, text)
 	defer result.Close()

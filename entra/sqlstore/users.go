@@ -143,12 +143,20 @@ func (s *Store) newUser(c provisioning.Change) (*newUser, error) {
 	}
 	now := micro(s.config.Now())
 	n.stored = []column{
-		{"environment", s.config.Environment}, {"id", n.user.ID}, {"version", n.user.Version},
-		{"suspended", false}, {"emergency", false}, {"created", now}, {"changed", now},
+		{"environment", s.config.Environment},
+		{"id", n.user.ID},
+		{"version", n.user.Version},
+		{"suspended", false},
+		{"emergency", false},
+		{"created", now},
+		{"changed", now},
 	}
 	rest, err := s.columns(n.user, c, true)
+	if err != nil {
+		return nil, err
+	}
 	n.stored = append(n.stored, rest...)
-	return n, err
+	return n, nil
 }
 
 func (n *newUser) columns() []string {

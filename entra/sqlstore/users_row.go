@@ -59,8 +59,12 @@ func scanUser(row scanner) (*provisioning.User, error) {
 		data []byte
 		into any
 	}{
-		{"profile", profile, &p}, {"keys_held", keys, &heldKeys}, {"pending", pending, &waiting},
-		{"group_list", groups, &u.Groups}, {"role_list", roles, &u.Roles}, {"organizations", organizations, &u.Organizations},
+		{"profile", profile, &p},
+		{"keys_held", keys, &heldKeys},
+		{"pending", pending, &waiting},
+		{"group_list", groups, &u.Groups},
+		{"role_list", roles, &u.Roles},
+		{"organizations", organizations, &u.Organizations},
 	} {
 		if err := json.Unmarshal(column.data, column.into); err != nil {
 			return nil, fmt.Errorf("user %q: column %s is not what this package writes", u.ID, column.name) // the decoder's error may repeat a value

@@ -65,7 +65,7 @@ func engine(maria bool) sqlstore.Engine {
 		Taken:    func(err error) bool { return number(err) == 1062 }, // ER_DUP_ENTRY
 		Again: func(err error) bool {
 			n := number(err)
-			return n == 1213 || n == 1205 || n == 1020 // ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT, ER_CHECKREAD (MariaDB's snapshot isolation)
+			return n == 1213 || n == 1020 // ER_LOCK_DEADLOCK, ER_CHECKREAD (MariaDB's snapshot isolation). Whoever waited for a lock in vain has waited enough
 		},
 		Locked: locked,
 	}

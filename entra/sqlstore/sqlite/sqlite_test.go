@@ -55,7 +55,7 @@ func TestProcesses(t *testing.T) {
 	write(t, file, 0) // makes the tables
 	commands := make([]*exec.Cmd, 3)
 	for i := range commands {
-		commands[i] = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcesses$")
+		commands[i] = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcesses$") //nolint:gosec // this very program
 		commands[i].Env = append(os.Environ(), asWriter+"="+file)
 		commands[i].Stderr = os.Stderr
 		require.NoError(t, commands[i].Start())
