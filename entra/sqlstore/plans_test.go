@@ -107,16 +107,19 @@ func everything(t *testing.T, s *sqlstore.Store) {
 	require.NoError(t, users.Erase(ctx, u.ID, ""))
 }
 
-// TestPlans asks the database how it runs each statement, and demands an index of it every time.
+// TestPlans asks the database how it runs each statement, and demands an index every time, of which more than the environment is used. SQLite knows
+// nothing of its tables until somebody runs ANALYZE, which most hosts never do.
 func TestPlans(t *testing.T) {
 	onEachWatched(t, func(t *testing.T, e engine, db, heard *sql.DB, r *recorder) {
 		s := e.store(t, heard, sqlstore.Config{UniqueEmails: true})
 		fill(t, s)
 		other := e.store(t, db, sqlstore.Config{Environment: "another"}) // or the environment would tell nothing apart
 		importAll(t, other.Users(), 0, 200)
-		for _, table := range []string{"users", "identities", "connections", "domains", "listings", "flows", "replay"} {
-			_, err := db.ExecContext(t.Context(), map[string]string{"sqlite": "ANALYZE ", "postgres": "ANALYZE ", "mariadb": "ANALYZE TABLE "}[e.name]+"tenantdoor_"+table)
-			require.NoError(t, err)
+		if analyze := map[string]string{"postgres": "ANALYZE ", "mariadb": "ANALYZE TABLE "}[e.name]; analyze != "" { // servers do by themselves
+			for _, table := range []string{"users", "identities", "connections", "domains", "listings", "flows", "replay"} {
+				_, err := db.ExecContext(t.Context(), analyze+"tenantdoor_"+table)
+				require.NoError(t, err)
+			}
 		}
 		r.take()
 		everything(t, s)
@@ -135,11 +138,15 @@ func TestPlans(t *testing.T) {
 	})
 }
 
+const environmentOnly = "66" // bytes of an index that MariaDB uses: VARBINARY(64) and its length
+
 // plans return the part of a plan that reads all of a table or of an index; "" is none.
 var plans = map[string]func(t *testing.T, db *sql.DB, s statement) string{
 	"sqlite": func(t *testing.T, db *sql.DB, s statement) string {
 		for _, row := range rows(t, db, "EXPLAIN QUERY PLAN "+s.text, s.args) {
-			if detail := row["detail"]; strings.HasPrefix(detail, "SCAN ") && !strings.HasPrefix(detail, "SCAN f") && !strings.HasPrefix(detail, "SCAN old") {
+			detail := row["detail"]
+			scan := strings.HasPrefix(detail, "SCAN ") && !strings.HasPrefix(detail, "SCAN f") && !strings.HasPrefix(detail, "SCAN old") // these are results of subqueries
+			if scan || strings.Contains(detail, "(environment=?)") && !strings.Contains(detail, "tenantdoor_feed") {
 				return detail
 			}
 		}
@@ -150,15 +157,19 @@ var plans = map[string]func(t *testing.T, db *sql.DB, s statement) string{
 		require.NoError(t, err)
 		defer conn.Close()
 		if strings.Contains(s.text, " LIMIT ") { // a page of a few hundred of these few thousand rows may well read them all: is there an index to do better with?
-			_, err = conn.ExecContext(t.Context(), "SET enable_seqscan = off")
-			require.NoError(t, err)
+			for _, way := range []string{"seqscan", "hashjoin", "mergejoin"} {
+				_, err = conn.ExecContext(t.Context(), "SET enable_"+way+" = off")
+				require.NoError(t, err)
+			}
 			defer func() {
-				_, err = conn.ExecContext(t.Context(), "RESET enable_seqscan")
+				_, err = conn.ExecContext(t.Context(), "RESET ALL")
 				require.NoError(t, err)
 			}()
 		}
 		for _, row := range rows(t, conn, "EXPLAIN "+s.text, s.args) {
-			if line := row["QUERY PLAN"]; strings.Contains(line, "Seq Scan") {
+			line := row["QUERY PLAN"]
+			cond := strings.Contains(line, "Index Cond: ") && !strings.Contains(line, " AND ") && !strings.Contains(s.text, "tenantdoor_feed")
+			if strings.Contains(line, "Seq Scan") || cond {
 				return line
 			}
 		}
@@ -166,7 +177,7 @@ var plans = map[string]func(t *testing.T, db *sql.DB, s statement) string{
 	},
 	"mariadb": func(t *testing.T, db *sql.DB, s statement) string {
 		for _, row := range rows(t, db, "EXPLAIN "+s.text, s.args) {
-			if kind := row["type"]; (kind == "ALL" || kind == "index") && !strings.HasPrefix(row["table"], "<") {
+			if kind := row["type"]; (kind == "ALL" || kind == "index" || kind == "ref" && row["key_len"] == environmentOnly) && !strings.HasPrefix(row["table"], "<") {
 				return fmt.Sprint(row)
 			}
 		}

@@ -132,12 +132,11 @@ func (s *Store) moveIdentities(ctx context.Context, u unit, old, next *provision
 func (s *Users) Erase(ctx context.Context, id, version string) error {
 	st := s.store
 	err := st.changeUser(ctx, id, version, func(u unit, old *provisioning.User) error {
-		for _, text := range []string{"DELETE FROM {identities} WHERE environment = ? AND user_id = ?", "DELETE FROM {users} WHERE environment = ? AND id = ?"} {
-			if _, err := u.ExecContext(ctx, st.sql(text), st.config.Environment, old.ID); err != nil {
-				return err
-			}
+		if err := st.moveIdentities(ctx, u, old, &provisioning.User{ID: old.ID}); err != nil {
+			return err
 		}
-		return nil
+		_, err := u.ExecContext(ctx, st.sql("DELETE FROM {users} WHERE environment = ? AND id = ?"), st.config.Environment, old.ID)
+		return err
 	})
 	return st.failed(ctx, "erasing a user", err, provisioning.ErrConflict)
 }

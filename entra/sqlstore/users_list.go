@@ -33,9 +33,10 @@ func (s *Store) userPage(ctx context.Context, f provisioning.UserFilter, after s
 	if f.ConnectionID == "" {
 		return s.users(ctx, "SELECT "+userColumns+" FROM {users} u WHERE u.environment = ? AND u.id > ? ORDER BY u.id LIMIT ?", s.config.Environment, after, pageSize)
 	}
+	// CROSS JOIN as in UsersByEmail.
 	return s.users(ctx, "SELECT "+userColumns+` FROM (
 		SELECT DISTINCT user_id FROM {identities} WHERE environment = ? AND connection = ? AND user_id > ? ORDER BY user_id LIMIT ?
-	) f JOIN {users} u ON u.environment = ? AND u.id = f.user_id ORDER BY u.id`, s.config.Environment, connectionHash(f.ConnectionID), after, pageSize, s.config.Environment)
+	) f CROSS JOIN {users} u WHERE u.environment = ? AND u.id = f.user_id ORDER BY u.id`, s.config.Environment, connectionHash(f.ConnectionID), after, pageSize, s.config.Environment)
 }
 
 // CountUsers implements provisioning.UserLister: one query.
