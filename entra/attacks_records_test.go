@@ -229,7 +229,7 @@ func TestAttack49TwiceAtOnce(t *testing.T) {
 				}()
 			}
 			one, two := <-results, <-results
-			require.True(t, (one == nil) != (two == nil), "%v, %v", one, two)
+			require.NotEqual(t, one == nil, two == nil, "%v, %v", one, two)
 			requireKind(t, entra.KindFlow, errors.Join(one, two))
 		}
 	})

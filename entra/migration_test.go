@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -42,7 +42,7 @@ func loadConnections(ctx context.Context, registrar *entra.Registrar, export []b
 
 // End of the page's code.
 
-func importPeople(ctx context.Context, users provisioning.UserStore, connections entra.ConnectionStore, file io.Reader, keep func(context.Context, []bulk.Kept) error, dryRun bool) (bulk.Summary, error) {
+func importPeople(ctx context.Context, users provisioning.UserStore, connections entra.ConnectionStore, file io.Reader, keep func(context.Context, []bulk.Kept) error, log *slog.Logger, dryRun bool) (bulk.Summary, error) {
 	reader, err := bulk.NewReader(file) // Kinde's CSV or NDJSON, Auth0's export, Entra's "download users"
 	if err != nil {
 		return bulk.Summary{}, err
@@ -53,7 +53,7 @@ func importPeople(ctx context.Context, users provisioning.UserStore, connections
 		Connections: entra.View{Connections: connections, By: entra.Environment("migration")},
 		Report: func(r bulk.Result) {
 			if r.Problem != nil {
-				log.Print(r.Problem) // the line, the column, what is wrong, what to do; bulk.Rejects writes a file to be mended
+				log.WarnContext(ctx, r.Problem.Error()) // the line, the column, what is wrong, what to do; bulk.Rejects writes a file to be mended
 			}
 		},
 	})
@@ -144,14 +144,14 @@ func TestMigrationStory(t *testing.T) {
 				return nil
 			}
 			// A dry run, then the import, and once more for good measure.
-			sum, err := importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, true)
+			sum, err := importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, h.config.Logger, true)
 			require.NoError(t, err)
 			require.Equal(t, bulk.Summary{Created: 4}, sum)
 			require.Zero(t, h.count())
-			_, err = importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, false)
+			_, err = importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, h.config.Logger, false)
 			require.NoError(t, err)
 			require.Equal(t, 4, h.count())
-			sum, err = importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, false)
+			sum, err = importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, h.config.Logger, false)
 			require.NoError(t, err)
 			require.Equal(t, bulk.Summary{Known: 4}, sum)
 
@@ -188,7 +188,7 @@ func TestMigrationStory(t *testing.T) {
 			}
 			// The export once more, a year later: nothing of it undoes anything.
 			h.clock.advance(365 * 24 * time.Hour)
-			sum, err = importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, false)
+			sum, err = importPeople(t.Context(), h.users, store, strings.NewReader(export), keep, h.config.Logger, false)
 			require.NoError(t, err)
 			require.Equal(t, bulk.Summary{Known: 4}, sum)
 			require.Equal(t, 4, h.count())

@@ -61,8 +61,8 @@ func fill(v reflect.Value, n *int) {
 			v.Set(reflect.ValueOf(now.Add(time.Duration(*n) * time.Hour)))
 			return
 		}
-		for i := range v.NumField() {
-			fill(v.Field(i), n)
+		for _, f := range v.Fields() {
+			fill(f, n)
 		}
 	}
 }
@@ -77,11 +77,11 @@ func stringsIn(v reflect.Value) (list []string) {
 			list = append(list, stringsIn(v.Index(i))...)
 		}
 	case reflect.Struct:
-		if at, ok := v.Interface().(time.Time); ok {
+		if at, ok := reflect.TypeAssert[time.Time](v); ok {
 			return []string{at.Format(time.RFC3339)}
 		}
-		for i := range v.NumField() {
-			list = append(list, stringsIn(v.Field(i))...)
+		for _, f := range v.Fields() {
+			list = append(list, stringsIn(f)...)
 		}
 	}
 	return list

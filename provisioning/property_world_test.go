@@ -46,8 +46,10 @@ func newWorld(t *rapid.T) *world {
 	w := &world{users: memory.NewUsers(), clock: now, owner: map[string]*person{}, bound: map[provisioning.Key]string{}}
 	w.store = &unreliable{inMemory: w.users}
 	for i, p := range []person{
-		{tenant: tenant, upn: "ann@contoso.com", address: "Ann@contoso.com", member: true}, {tenant: tenant, upn: "ben@contoso.com", address: "ben@contoso.com", member: true},
-		{tenant: tenant, upn: "gus#EXT#@contoso.com", address: "gus@gmail.example"}, {tenant: tenant2, upn: "eve@fabrikam.com", address: "eve@fabrikam.com", member: true},
+		{tenant: tenant, upn: "ann@contoso.com", address: "Ann@contoso.com", member: true},
+		{tenant: tenant, upn: "ben@contoso.com", address: "ben@contoso.com", member: true},
+		{tenant: tenant, upn: "gus#EXT#@contoso.com", address: "gus@gmail.example"},
+		{tenant: tenant2, upn: "eve@fabrikam.com", address: "eve@fabrikam.com", member: true},
 	} {
 		p.object = fmt.Sprintf("aaaaaaaa-aaaa-4aaa-8aaa-%012d", i)
 		w.people = append(w.people, &p)

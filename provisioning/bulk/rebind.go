@@ -195,7 +195,7 @@ func (r *rebinding) row(ctx context.Context, v *Move, err error) (Moved, error) 
 	}
 	from := provisioning.Key{ConnectionID: ids[0], Authority: v.OldTenant, Subject: v.OldSubject}
 	to := provisioning.Key{ConnectionID: ids[1], Authority: v.NewTenant, Subject: v.NewObject}
-	done := false
+	var done bool
 	if v.UserID != "" {
 		done, err = r.people.Rebind(ctx, r.order, v.UserID, from, to)
 	} else {
