@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
@@ -94,15 +93,6 @@ func accountViewOf(in *entra.SignIn, idToken, accessToken string) accountView {
 		v.UserID = in.User.ID
 	}
 	return v
-}
-
-// sentence makes a sentence of a phrase.
-func sentence(phrase string) string {
-	first, size := utf8.DecodeRuneInString(phrase)
-	if size == 0 {
-		return ""
-	}
-	return string(unicode.ToUpper(first)) + phrase[size:] + "."
 }
 
 // initials of the first and the last word.

@@ -41,8 +41,8 @@ func TestAdminAddsContoso(t *testing.T) {
 	admin.do(chromedp.WaitVisible(chromedp.CSS("#problems")))
 	admin.shoot("field-errors")
 	for field, want := range map[string]string{
-		"name": "Is missing.", "entra_id_domain": "stands for many tenants", "client_id": "Is not a GUID.", "home_realm_domains": "Anybody can get an address at gmail.com.",
-		"upstream_params": "Is not in the form",
+		"name": "Name is missing.", "entra_id_domain": "stands for many tenants", "client_id": "Client ID is not a GUID.", "home_realm_domains": "Anybody can get an address at gmail.com.",
+		"upstream_params": "They are not written as",
 	} {
 		assert.Contains(t, get(admin, chromedp.TextContent(chromedp.CSS("#"+field+"-error"))), want, field)
 		assert.Contains(t, admin.attribute(field, "aria-describedby"), field+"-error")

@@ -23,25 +23,6 @@ type testView struct {
 	Unproven []domainView // of an organization's connection: this report may prove them
 }
 
-// findingView is a finding in words, beside a mark that does not depend on color.
-type findingView struct{ Severity, Mark, Field, Problem, Fix, Who string }
-
-var marks = map[entra.Severity]string{entra.SeverityOK: "OK", entra.SeverityWarning: "Look", entra.SeverityError: "Fault"}
-
-// findingViews are sorted by severity, the worst first.
-func findingViews(found entra.Findings) []findingView {
-	found = slices.Clone(found)
-	slices.SortStableFunc(found, func(a, b entra.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
-	list := make([]findingView, len(found))
-	for i, f := range found {
-		list[i] = findingView{Severity: f.Severity.String(), Mark: marks[f.Severity], Field: fieldLabel(f.Field), Problem: sentence(inWords.Replace(f.Problem)), Fix: sentence(inWords.Replace(f.Fix))}
-		if f.Severity != entra.SeverityOK {
-			list[i].Who = menders[f.Mender]
-		}
-	}
-	return list
-}
-
 // verdictOf is the whole in one line.
 func verdictOf(found entra.Findings) string {
 	var n [entra.SeverityError + 1]int
@@ -55,18 +36,6 @@ func verdictOf(found entra.Findings) string {
 		return "It works as far as can be seen without a person. Something is worth a look."
 	}
 	return "It works as far as can be seen without a person."
-}
-
-// fieldLabel names a member of the JSON as the form does.
-func fieldLabel(name string) string {
-	for _, s := range formSections {
-		for _, f := range s.fields {
-			if f.name == name {
-				return f.label
-			}
-		}
-	}
-	return map[string]string{"callback_url": "Callback URL", "enabled_applications": "Applications"}[name]
 }
 
 func (h *host) testPage(w http.ResponseWriter, r *http.Request) {

@@ -149,7 +149,7 @@ func params(f formField) formField {
 		// The library's own reader, so that the form accepts what an export may hold and nothing else.
 		var read entra.Connection
 		if !json.Valid([]byte(v)) || read.UnmarshalJSON([]byte(`{"options":{"upstream_params":`+v+`}}`)) != nil {
-			return errors.New(`is not in the form {"name": {"value": "…"}} or {"name": {"alias": "login_hint"}}`)
+			return errors.New(`they are not written as {"name": {"value": "…"}} or {"name": {"alias": "login_hint"}}`)
 		}
 		c.UpstreamParams = read.UpstreamParams
 		return nil

@@ -78,8 +78,8 @@ var formSections = []formSection{
 		formField{name: "is_use_custom_domain", label: "Use custom domain", operator: true, help: "The callback URL is then on the host’s custom domain. The quickstart has none."}.
 			flag(func(c *entra.Connection) *bool { return &c.UseCustomDomain }),
 	}},
-	{id: "upstream", legend: "Upstream parameters", help: "What is sent along to Entra’s sign-in page.", fields: []formField{
-		params(formField{name: "upstream_params", label: "Parameters", help: `As JSON: {"prompt": {"value": "select_account"}} is fixed, {"login_hint": {"alias": "login_hint"}} passes on the address that was typed.`}),
+	{id: "upstream", legend: "Sent upstream", help: "What is sent along to Entra’s sign-in page.", fields: []formField{
+		params(formField{name: "upstream_params", label: "Upstream parameters", help: `As JSON: {"prompt": {"value": "select_account"}} is fixed, {"login_hint": {"alias": "login_hint"}} passes on the address that was typed.`}),
 		formField{name: "scopes", label: "Scopes", help: "OAuth 2.0: beyond openid, profile and email, such as User.Read. One on each line."}.
 			list(func(c *entra.Connection) *[]string { return &c.Scopes }),
 	}},

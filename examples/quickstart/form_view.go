@@ -20,12 +20,8 @@ type formView struct {
 	TenantChanged           string // the connection whose domain went to another tenant
 }
 
-// problem is a finding in words.
-type problem struct {
-	Field string // the input's id; "" where there is none
-	Label string
-	Text  string
-}
+// problem is a finding in words. Field is the input's id, "" where there is none.
+type problem struct{ Field, Text string }
 
 // difference is a field that somebody else changed meanwhile, or that this form would change back.
 type difference struct{ Label, Theirs, Yours string }
@@ -74,7 +70,7 @@ func formOf(c *entra.Connection, typed url.Values, found entra.Findings, by entr
 			one := f.view(c, typed, beside[f.name])
 			delete(beside, f.name)
 			for _, text := range one.Errors {
-				v.Problems = append(v.Problems, problem{Field: f.name, Label: f.label, Text: text})
+				v.Problems = append(v.Problems, problem{Field: f.name, Text: text})
 			}
 			section.Open = section.Open || one.Checked || one.Set || one.Value != "" || len(one.Errors)+len(one.Warnings) > 0
 			section.Fields = append(section.Fields, one)
@@ -83,7 +79,7 @@ func formOf(c *entra.Connection, typed url.Values, found entra.Findings, by entr
 	}
 	for _, f := range found { // in their order
 		if _, left := beside[f.Field]; left && f.Field != "enabled_applications" && f.Severity != entra.SeverityOK {
-			p := problem{Label: f.Field, Text: findingText(f)}
+			p := problem{Text: findingText(f)}
 			if f.Severity == entra.SeverityError {
 				v.Problems = append(v.Problems, p)
 			} else {
@@ -141,15 +137,6 @@ func (f formField) isSet(c *entra.Connection) bool {
 		return !c.ClientSecret.IsZero()
 	}
 	return !c.NextClientSecret.IsZero()
-}
-
-// findingText makes sentences of a finding: what is wrong, and what to do.
-func findingText(f entra.Finding) string {
-	text := sentence(inWords.Replace(f.Problem))
-	if f.Fix != "" {
-		text += " " + sentence(inWords.Replace(f.Fix))
-	}
-	return text
 }
 
 // provers say who vouches for a domain.

@@ -84,7 +84,12 @@ func (h *host) signInPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := signInView{addressForm: addressForm{Discover: discover}, Buttons: buttons, Universal: p.Application.UniversalSSO, Place: placeViewOf(p)}
-	if h.source.fake != nil {
+	v.Blank = true
+	for range h.store.connections.Connections(r.Context(), entra.Filter{}) {
+		v.Blank = false
+		break
+	}
+	if h.source.fake != nil && !v.Blank {
 		v.Try = peopleToTry
 	}
 	h.show(w, r, http.StatusOK, "sign-in", v)

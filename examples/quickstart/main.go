@@ -20,6 +20,7 @@
 //	form.go               the form: what an input is; form_fields.go is the form itself, form_view.go how it is filled in
 //	connection_form.go    adding and changing a connection
 //	connection_acts.go    switching it on, proving its domains, exchanging its secret, deleting it
+//	findings.go           what the library finds, in sentences
 //	diagnosis.go          testing it, with and without a person
 //	guide.go              what to enter in Entra's admin center
 //	import.go             connections from an export file

@@ -42,37 +42,36 @@ func assets() http.Handler {
 
 // frame is what every page has around its own data.
 type frame struct {
-	Title, Here            string
-	Narrow, SignedIn, Fake bool
-	View                   any
+	Title, Here, Width string
+	SignedIn, Fake     bool
+	View               any
 }
 
-// titles are the pages' titles; which part of the navigation they belong to; and whether they hold a form's width only.
+// titles are the pages' titles; which part of the navigation they belong to; and how wide they are.
 var titles = map[string]struct {
-	title, here string
-	narrow      bool
+	title, here, width string
 }{
-	"sign-in":        {"Sign in", "sign-in", true},
-	"sso":            {"Sign in with SSO", "sign-in", true},
-	"no-connection":  {"No company sign-in", "sign-in", true},
-	"error":          {"Error", "", true},
-	"signed-out":     {"Signed out", "", true},
-	"account":        {"Account", "account", false},
-	"connections":    {"Connections", "connections", false},
-	"new-connection": {"Add a connection", "connections", false},
-	"connection":     {"Connection", "connections", false},
-	"test":           {"Test a connection", "connections", false},
-	"guide":          {"Setup guide", "connections", false},
-	"delete":         {"Delete a connection", "connections", true},
-	"import":         {"Import connections", "connections", false},
-	"trouble":        {"Trouble at the fake Entra", "trouble", true},
+	"sign-in":        {"Sign in", "sign-in", "narrow"},
+	"sso":            {"Sign in with SSO", "sign-in", "narrow"},
+	"no-connection":  {"No company sign-in", "sign-in", "narrow"},
+	"error":          {"Error", "", "narrow"},
+	"signed-out":     {"Signed out", "", "narrow"},
+	"account":        {"Account", "account", ""},
+	"connections":    {"Connections", "connections", ""},
+	"new-connection": {"Add a connection", "connections", "medium"},
+	"connection":     {"Connection", "connections", "medium"},
+	"test":           {"Test a connection", "connections", "medium"},
+	"guide":          {"Setup guide", "connections", "medium"},
+	"delete":         {"Delete a connection", "connections", "narrow"},
+	"import":         {"Import connections", "connections", "medium"},
+	"trouble":        {"Trouble at the fake Entra", "trouble", "narrow"},
 }
 
 // show answers with a page.
 func (h *host) show(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
 	t := titles[name]
 	var b bytes.Buffer
-	err := pages[name].ExecuteTemplate(&b, "layout", frame{Title: t.title, Here: t.here, Narrow: t.narrow, SignedIn: h.sessions.current(r) != nil, Fake: h.source.fake != nil, View: view})
+	err := pages[name].ExecuteTemplate(&b, "layout", frame{Title: t.title, Here: t.here, Width: t.width, SignedIn: h.sessions.current(r) != nil, Fake: h.source.fake != nil, View: view})
 	if err != nil {
 		h.log.ErrorContext(r.Context(), "page", "name", name, "error", err)
 		http.Error(w, "This page is broken.", http.StatusInternalServerError)
@@ -99,6 +98,7 @@ type addressForm struct {
 type signInView struct {
 	addressForm
 	Buttons   []entra.Button
+	Blank     bool // there is no connection at all
 	Universal bool // the button that serves every company
 	Try       []person
 	Place     placeView
@@ -133,11 +133,10 @@ type errorView struct {
 	Back                           string // where else to go than to the sign-in page
 }
 
-// menders name who can mend what a test finds.
+// menders name who can mend what a test finds, where it is not the admin who reads it.
 var menders = map[aadsts.Mender]string{
 	aadsts.MenderUser:        "The person who signs in",
 	aadsts.MenderTenantAdmin: "The tenant’s administrator",
-	aadsts.MenderAppOwner:    "Whoever sets up this connection",
 	aadsts.MenderHost:        "The operator of this server",
 }
 

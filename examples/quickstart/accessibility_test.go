@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tenantdoor/tenantdoor/entra/entratest"
+)
+
+// Deque's axe finds nothing serious on any page, light or dark, with everything unfolded.
+func TestAccessibility(t *testing.T) {
+	axe := axeSource(t)
+	chromium := startChromium(t)
+	h := startHost(t)
+	b := newBrowser(t, chromium, h)
+	check := func(page string) {
+		t.Helper()
+		for _, scheme := range []string{"light", "dark"} {
+			_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			require.NoError(t, err)
+			for _, v := range b.violations(axe) {
+				if v.Impact == "serious" || v.Impact == "critical" {
+					t.Errorf("%s, %s: %s (%s): %s", page, scheme, v.Help, v.ID, strings.Join(v.where(), "; "))
+				}
+			}
+		}
+	}
+	open := func(path, heading string) {
+		t.Helper()
+		b.open(path)
+		b.at(heading)
+		check(path)
+	}
+
+	open("/", "Sign in")
+	open("/sign-in/sso", "Sign in with SSO")
+	open("/signed-out", "You are signed out")
+	open("/nowhere", "No such page")
+	open("/connections", "Connections")
+	open("/connections/new", "Add a connection")
+	b.press("Add the connection")
+	b.do(chromedp.WaitVisible(chromedp.CSS("#problems")))
+	check("a form with faults")
+	open("/connections/contoso", "Contoso")
+	b.press("Test")
+	b.press("Begin a test sign-in")
+	b.pick(entratest.Ann)
+	b.at("Contoso")
+	check("a tested connection")
+	open("/connections/fabrikam/guide", "Fabrikam")
+	open("/connections/contoso/delete", "Delete Contoso?")
+	open("/connections/import", "Import connections")
+	b.fill("export", `[{"name": "x", "strategy": "wsfed:azure_ad"}]`)
+	b.press("Import")
+	b.do(chromedp.WaitVisible(chromedp.CSS(".outcomes")))
+	check("an import with faults")
+	open("/trouble", "Trouble at the fake Entra")
+	b.open("/")
+	b.enter("eve@example.com")
+	b.at("No company sign-in for example.com")
+	check("nobody's domain")
+	b.enter(entratest.Maya)
+	b.pick(entratest.Maya)
+	b.at("Maya Many")
+	check("an account with many groups")
+}
+
+// violation is a rule of axe's that a page breaks.
+type violation struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		Target  []string `json:"target"`
+		Summary string   `json:"failureSummary"`
+	}
+}
+
+func (v violation) where() []string {
+	var all []string
+	for _, n := range v.Nodes {
+		all = append(all, strings.Join(n.Target, " ")+": "+n.Summary)
+	}
+	return all
+}
+
+// violations runs axe over the page. The debugger puts it there: the page's policy lets no script in.
+func (b *browser) violations(axe string) []violation {
+	b.t.Helper()
+	text := get(b, chromedp.Evaluate[string](axe+`
+		;for (const d of document.querySelectorAll("details")) d.open = true;
+		axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify([r.violations, r.passes.length]))`, chromedp.EvalAwaitPromise))
+	var found []violation
+	var passed int
+	require.NoError(b.t, json.Unmarshal([]byte(text), &[]any{&found, &passed}))
+	assert.Positive(b.t, passed, "axe looked at something")
+	return found
+}
+
+// axeSource is axe-core from npm, as the lock file has it: installed once for each state of that file, outside of the repository.
+func axeSource(t *testing.T) string {
+	t.Helper()
+	absent := func(what string) {
+		if os.Getenv("TENANTDOOR_REQUIRE_SERVICES") == "1" {
+			t.Fatal("required: " + what)
+		}
+		t.Skip("skipped: " + what)
+	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		absent("npm is not installed (apt-get install nodejs npm)")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		absent("no folder for caches: " + err.Error())
+	}
+	sum := sha256.New()
+	files := map[string][]byte{}
+	for _, name := range []string{".npmrc", "package.json", "package-lock.json"} {
+		files[name], err = os.ReadFile(filepath.Join("testdata", "node", name))
+		require.NoError(t, err)
+		_, _ = sum.Write(files[name]) // never fails
+	}
+	cache = filepath.Join(cache, "tenantdoor-quickstart")
+	installed := filepath.Join(cache, "axe-"+hex.EncodeToString(sum.Sum(nil))[:16])
+	script := filepath.Join(installed, "node_modules", "axe-core", "axe.min.js")
+	if _, err := os.Stat(installed); err != nil {
+		require.NoError(t, os.MkdirAll(cache, 0o700))
+		work, err := os.MkdirTemp(cache, "installing-") //nolint:usetesting // beside its final place, so that it can be renamed
+		require.NoError(t, err)
+		defer os.RemoveAll(work)
+		for name, data := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(work, name), data, 0o600))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		ci := exec.CommandContext(ctx, npm, "ci", "--prefer-offline")
+		ci.Dir = work
+		if out, err := ci.CombinedOutput(); err != nil {
+			absent("npm ci: " + err.Error() + "\n" + string(out))
+		}
+		if err := os.Rename(work, installed); err != nil { // another test process was faster
+			_, err = os.Stat(installed)
+			require.NoError(t, err)
+		}
+	}
+	source, err := os.ReadFile(script)
+	require.NoError(t, err)
+	return string(source)
+}
