@@ -152,7 +152,7 @@ func TestAdminAddsContoso(t *testing.T) {
 	admin.press("Delete this connection")
 	admin.at("Delete Contoso?")
 	admin.shoot("delete")
-	assert.Contains(t, admin.text(), "One user signs in through it")
+	assert.Contains(t, admin.text(), "One user signs in through it, and could not any more.")
 	admin.press("Delete it")
 	admin.do(chromedp.WaitVisible(`//p[normalize-space()="Deleted."]`))
 	for _, b := range []*browser{ann, again, other} {
@@ -218,13 +218,23 @@ func TestOrganizationsAdministrator(t *testing.T) {
 	assert.Equal(t, []string{"pending", "pending"}, b.texts(".badge"))
 	connection := b.path()
 
+	// By a record in DNS, once it is there; then a second domain by an administrator of the tenant.
+	b.press("Look for the record")
+	b.do(chromedp.WaitVisible(`//p[normalize-space()="No domain could be proven. Nothing has changed."]`))
+	b.press("Put it into the fake DNS")
+	b.press("Look for the record")
+	b.do(chromedp.WaitVisible(`//span[.="proven"]`))
+	assert.Contains(t, b.text(), "the operator’s records say so")
+	b.fill("home_realm_domains", "contoso.com contoso.onmicrosoft.com")
+	b.press("Save")
+
 	b.press("Test")
 	b.press("Begin a test sign-in")
 	b.pick(entratest.Ada)
 	b.at("Adatum")
 	b.shoot("tested-by-administrator")
-	b.press("Prove contoso.com by this sign-in")
-	b.do(chromedp.WaitVisible(`//span[.="proven"]`))
+	b.press("Prove contoso.onmicrosoft.com by this sign-in")
+	assert.Equal(t, []string{"proven", "proven"}, b.texts(".badge"))
 	b.press("Off")
 	b.do(chromedp.WaitVisible(chromedp.CSS("button[role=switch][aria-checked=true]")))
 

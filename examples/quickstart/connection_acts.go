@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,20 +58,6 @@ func (h *host) chooseApplications(ctx context.Context, r *http.Request, by entra
 	return "apps", err
 }
 
-// proveDomain is the operator's word for a domain, or that of a tenant's administrator by the test sign-in that they have just made.
-func (h *host) proveDomain(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
-	if r.PostFormValue("by") != "sign-in" {
-		_, err := h.registry.ProveDomain(ctx, by, c.ID, r.PostFormValue("domain"))
-		return "proven", err
-	}
-	who, _ := h.admins.current(r)
-	if who.report == nil || who.report.Connection.ID != c.ID {
-		return "", entra.ErrNotAllowed
-	}
-	_, err := h.registry.ProveByAdministrator(ctx, by, c.ID, who.report.Identity)
-	return "proven", err
-}
-
 // changeSecret clears a secret, or has the next one take its place.
 func (h *host) changeSecret(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
 	var err error
@@ -107,12 +94,23 @@ func (h *host) deletePage(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, "delete", deleteView{connectionRow: connectionRowOf(c), Users: users})
 }
 
+// deleteConnection deletes one that nobody depends on, or whose number of users the admin has seen.
 func (h *host) deleteConnection(w http.ResponseWriter, r *http.Request) {
 	c, by := h.connectionOf(w, r)
 	if c == nil {
 		return
 	}
-	if err := h.registry.Delete(r.Context(), by, c.ID, r.PostFormValue("version")); err != nil {
+	remove := h.registry.Delete
+	if r.PostFormValue("users") != "" {
+		remove = h.registry.DeleteInUse
+	}
+	err := remove(r.Context(), by, c.ID, r.PostFormValue("version"))
+	var used *entra.InUseError
+	if errors.As(err, &used) {
+		h.show(w, r, http.StatusConflict, "delete", deleteView{connectionRow: connectionRowOf(c), Users: used.Users})
+		return
+	}
+	if err != nil {
 		h.failSaving(w, r, err)
 		return
 	}

@@ -22,7 +22,7 @@ type connectionView struct {
 	Unproven             []domainView
 	Secret, NextSecret   bool
 	TenantID             string
-	ByAdministrator      bool // the domains can be proven by a test sign-in
+	FakeDNS              bool
 }
 
 func (h *host) newConnectionPage(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func (h *host) showConnection(w http.ResponseWriter, r *http.Request, status int
 	v := connectionView{
 		connectionRow: connectionRowOf(c), Tab: "settings", Saved: said(r), Form: form,
 		Operator: by.IsEnvironment(), Shared: c.OrganizationID == "", AllApplications: c.AllApplications,
-		Secret: !c.ClientSecret.IsZero(), NextSecret: !c.NextClientSecret.IsZero(), TenantID: c.TenantID, ByAdministrator: c.OrganizationID != "",
+		Secret: !c.ClientSecret.IsZero(), NextSecret: !c.NextClientSecret.IsZero(), TenantID: c.TenantID, FakeDNS: h.zone != nil, Unproven: h.challenges(c),
 	}
 	for _, a := range applications {
 		v.Applications = append(v.Applications, choice{Value: a.ID, Label: a.Name, Selected: slices.Contains(c.EnabledApplications, a.ID)})
@@ -94,11 +94,6 @@ func (h *host) showConnection(w http.ResponseWriter, r *http.Request, status int
 	for _, f := range c.Check() {
 		if f.Field == "enabled_applications" {
 			v.OnForNobody = append(v.OnForNobody, findingText(f))
-		}
-	}
-	for _, d := range domainViews(c) {
-		if !d.Proven {
-			v.Unproven = append(v.Unproven, d)
 		}
 	}
 	h.show(w, r, status, "connection", v)

@@ -88,16 +88,18 @@ func onFor(c *entra.Connection) string {
 
 // saidAfter are the lines that a page opens with, by the query's word.
 var saidAfter = map[string]string{
-	"on":      "Switched on.",
-	"off":     "Switched off. Sign-ins that are under way are refused.",
-	"new":     "Saved. Test it, then switch it on.",
-	"saved":   "Saved. New sign-ins go by it.",
-	"apps":    "Saved for whom it is on.",
-	"proven":  "Proven. Its people find their way from now on.",
-	"secret":  "Saved what became of the secret.",
-	"tenant":  "The new tenant is confirmed.",
-	"deleted": "Deleted.",
-	"sample":  "The sample is loaded.",
+	"on":        "Switched on.",
+	"off":       "Switched off. Sign-ins that are under way are refused.",
+	"new":       "Saved. Test it, then switch it on.",
+	"saved":     "Saved. New sign-ins go by it.",
+	"apps":      "Saved for whom it is on.",
+	"proven":    "Proven. Its people find their way from now on.",
+	"unproven":  "No domain could be proven. Nothing has changed.",
+	"published": "The record is in the fake DNS. Have it looked for.",
+	"secret":    "Saved what became of the secret.",
+	"tenant":    "The new tenant is confirmed.",
+	"deleted":   "Deleted.",
+	"sample":    "The sample is loaded.",
 }
 
 func said(r *http.Request) string { return saidAfter[r.URL.Query().Get("saved")] }

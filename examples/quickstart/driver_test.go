@@ -19,6 +19,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -151,10 +152,15 @@ func (b *browser) at(heading string) {
 	b.do(chromedp.WaitVisible(`//h1[normalize-space()="` + heading + `"]`))
 }
 
-// press clicks a button or a link by its text.
+// press clicks a button or a link by its text, and waits until the page that it leads to is there.
 func (b *browser) press(text string) {
 	b.t.Helper()
-	b.do(chromedp.Click(`//main//*[self::a or self::button][normalize-space()="` + text + `"]`))
+	click := chromedp.Click(`//main//*[self::a or self::button][normalize-space()="` + text + `"]`)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, nil, click)); err != nil {
+		require.NoError(b.t, err, "pressing %q at %s:\n%s", text, b.path(), b.text())
+	}
 }
 
 // enter types an address into the page's box, and Enter.

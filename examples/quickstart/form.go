@@ -6,8 +6,10 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
@@ -34,6 +36,7 @@ const (
 	secret kind = "secret"
 	pick   kind = "select"
 	date   kind = "date"
+	number kind = "number"
 )
 
 // choice is an option of a select.
@@ -64,11 +67,34 @@ func (f formField) flag(p func(*entra.Connection) *bool) formField {
 	return f
 }
 
+// list takes values that hold neither white space nor commas, parted by either.
 func (f formField) list(p func(*entra.Connection) *[]string) formField {
+	return f.parted(p, func(v string) []string {
+		return strings.FieldsFunc(v, func(r rune) bool { return unicode.IsSpace(r) || r == ',' || r == ';' })
+	})
+}
+
+// names takes one value on each line.
+func (f formField) names(p func(*entra.Connection) *[]string) formField {
+	return f.parted(p, func(v string) []string {
+		var list []string
+		for one := range strings.Lines(v) {
+			if one = strings.TrimSpace(one); one != "" {
+				list = append(list, one)
+			}
+		}
+		return list
+	})
+}
+
+func (f formField) parted(p func(*entra.Connection) *[]string, split func(string) []string) formField {
 	f.kind = lines
 	f.get = func(c *entra.Connection) string { return strings.Join(*p(c), "\n") }
 	f.set = func(c *entra.Connection, v string) error {
-		*p(c) = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+		*p(c) = nil
+		if list := split(v); len(list) > 0 {
+			*p(c) = list
+		}
 		return nil
 	}
 	return f
@@ -111,13 +137,32 @@ func (f formField) day(p func(*entra.Connection) *time.Time) formField {
 	return f
 }
 
-func strategyField(f formField) formField {
+// one offers values of a set, the first of which is the default.
+func one[T ~string](f formField, p func(*entra.Connection) *T, offered ...choice) formField {
 	f.kind = pick
-	f.choices = func() []choice {
-		return []choice{{Value: string(entra.OAuth2), Label: "OAuth 2.0 / OpenID Connect"}, {Value: string(entra.WSFed), Label: "WS-Federation"}}
+	f.choices = func() []choice { return slices.Clone(offered) }
+	f.get = func(c *entra.Connection) string { return string(*p(c)) }
+	f.set = func(c *entra.Connection, v string) error { *p(c) = T(v); return nil }
+	return f
+}
+
+func (f formField) count(p func(*entra.Connection) *int) formField {
+	f.kind = number
+	f.get = func(c *entra.Connection) string {
+		if *p(c) == 0 {
+			return ""
+		}
+		return strconv.Itoa(*p(c))
 	}
-	f.get = func(c *entra.Connection) string { return string(c.Strategy) }
-	f.set = func(c *entra.Connection, v string) error { c.Strategy = entra.Strategy(v); return nil }
+	f.set = func(c *entra.Connection, v string) (err error) {
+		*p(c) = 0
+		if v = strings.TrimSpace(v); v != "" {
+			if *p(c), err = strconv.Atoi(v); err != nil {
+				return errors.New("is not a number")
+			}
+		}
+		return nil
+	}
 	return f
 }
 

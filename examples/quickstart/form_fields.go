@@ -31,7 +31,8 @@ var formSections = []formSection{
 			text(func(c *entra.Connection) *string { return &c.Name }),
 		formField{name: "display_name", label: "Display name", help: "What its sign-in button says."}.
 			text(func(c *entra.Connection) *string { return &c.DisplayName }),
-		strategyField(formField{name: "strategy", label: "Strategy", help: "The protocol. It can be changed later: every user stays."}),
+		one(formField{name: "strategy", label: "Strategy", help: "The protocol. It can be changed later: every user stays."}, func(c *entra.Connection) *entra.Strategy { return &c.Strategy },
+			choice{Value: string(entra.OAuth2), Label: "OAuth 2.0 / OpenID Connect"}, choice{Value: string(entra.WSFed), Label: "WS-Federation"}),
 		owner(formField{name: "organization_id", label: "Belongs to", operator: true, help: "Shared connections serve applications; an organization’s own serves that customer."}),
 	}},
 	{id: "app", legend: "App registration", help: "From the app’s overview in the Entra admin center.", fields: []formField{
@@ -71,9 +72,10 @@ var formSections = []formSection{
 	{id: "profile", legend: "Profile and groups", fields: []formField{
 		formField{name: "is_extended_attributes_required", label: "Get the extended profile", help: "Job title and more, from Microsoft Graph."}.
 			flag(func(c *entra.Connection) *bool { return &c.ExtendedProfile }),
-		formField{name: "is_retrieve_provider_user_groups", label: "Get user groups"}.
+		formField{name: "is_retrieve_provider_user_groups", label: "Get user groups", help: "Options for them are below."}.
 			flag(func(c *entra.Connection) *bool { return &c.UserGroups }),
 	}},
+	{id: "groups", legend: "Group options", folds: true, fields: groupFields},
 	{id: callbackSection, legend: "Callback URL", help: "Register it in the Entra admin center: your app, Authentication, platform Web.", fields: []formField{
 		formField{name: "is_use_custom_domain", label: "Use custom domain", operator: true, help: "The callback URL is then on the host’s custom domain. The quickstart has none."}.
 			flag(func(c *entra.Connection) *bool { return &c.UseCustomDomain }),
@@ -95,6 +97,8 @@ var formSections = []formSection{
 			flag(func(c *entra.Connection) *bool { return &c.AllowMailProviders }),
 		formField{name: "has_own_signing_keys", label: "The app has signing keys of its own", help: "Claims mapping in Entra gives it some."}.
 			flag(func(c *entra.Connection) *bool { return &c.OwnSigningKeys }),
+		formField{name: "max_session_seconds", label: "Longest session, in seconds", help: "How long somebody stays signed in here at most. Empty: as long as the host likes."}.
+			count(func(c *entra.Connection) *int { return &c.MaxSessionSeconds }),
 		formField{name: "response_mode", label: "Response mode", help: "OAuth 2.0: query (also when empty) or form_post."}.
 			text(func(c *entra.Connection) *string { return &c.ResponseMode }),
 		formField{name: "realm", label: "Realm", help: "WS-Federation: the app’s identifier. Empty: spn: and the client id."}.
@@ -108,6 +112,35 @@ var formSections = []formSection{
 		formField{name: "subject_claim", label: "AD FS subject claim", operator: true, help: "The URI of a claim that never changes and is never given to somebody else."}.
 			text(func(c *entra.Connection) *string { return &c.SubjectClaim }),
 	}},
+}
+
+// groupFields say which groups are meant. What the app emits has to be told, so that Graph's answer is what the token would have held.
+var groupFields = []formField{
+	one(formField{name: "group_source", label: "Take groups from"}, func(c *entra.Connection) *entra.GroupSource { return &c.Groups.Source },
+		choice{Label: "The token; Graph where it has none or too many"}, choice{Value: string(entra.GroupsTokenOnly), Label: "The token only"}, choice{Value: string(entra.GroupsGraph), Label: "Always Graph"}),
+	one(formField{name: "group_failure", label: "If they cannot be learned"}, func(c *entra.Connection) *entra.GroupFailure { return &c.Groups.OnFailure },
+		choice{Label: "Those known before count for a while"}, choice{Value: string(entra.GroupsRefuse), Label: "Refuse the sign-in"}, choice{Value: string(entra.GroupsForgo), Label: "Go on without groups"}),
+	formField{name: "group_max_age_hours", label: "For how many hours", help: "Empty: 24."}.
+		count(func(c *entra.Connection) *int { return &c.Groups.MaxAgeHours }),
+	formField{name: "required_groups", label: "Required groups", help: "Whoever is in none of them is refused. Object ids, or names where groups come with names; one on each line."}.
+		names(func(c *entra.Connection) *[]string { return &c.Groups.Required }),
+	formField{name: "group_list", label: "Only these groups", help: "Object ids or names, one on each line. Empty: any."}.
+		names(func(c *entra.Connection) *[]string { return &c.Groups.Only }),
+	formField{name: "group_prefixes", label: "Only groups whose name begins with", help: "One beginning on each line. Empty: any."}.
+		names(func(c *entra.Connection) *[]string { return &c.Groups.Prefixes }),
+	formField{name: "is_group_names_required", label: "Find the groups’ names", help: "From Graph, where the token holds object ids."}.
+		flag(func(c *entra.Connection) *bool { return &c.Groups.Names }),
+	one(formField{name: "group_kind", label: "Groups that the app emits", help: "groupMembershipClaims of its manifest."}, func(c *entra.Connection) *entra.GroupKind { return &c.Groups.Kind },
+		choice{Label: "Security groups"}, choice{Value: string(entra.GroupsAll), Label: "All groups"}, choice{Value: string(entra.GroupsAssigned), Label: "Groups assigned to the app"}),
+	one(formField{name: "group_form", label: "Form in which it emits them"}, func(c *entra.Connection) *entra.GroupForm { return &c.Groups.Form },
+		choice{Label: "Object ids"}, choice{Value: string(entra.GroupSAM), Label: "sAMAccountName"}, choice{Value: string(entra.GroupDNSSAM), Label: "DNS domain and sAMAccountName"},
+		choice{Value: string(entra.GroupNetBIOSSAM), Label: "NetBIOS domain and sAMAccountName"}, choice{Value: string(entra.GroupSID), Label: "On-premises SID"}, choice{Value: string(entra.GroupDisplayName), Label: "Display names"}),
+	formField{name: "is_group_claim_emitted", label: "The app certainly emits groups", help: "A token without any then says: in none."}.
+		flag(func(c *entra.Connection) *bool { return &c.Groups.Emitted }),
+	formField{name: "group_claim", label: "Claim that holds them", help: "Empty: groups."}.
+		text(func(c *entra.Connection) *string { return &c.Groups.Claim }),
+	formField{name: "is_group_claim_as_roles", label: "They are in the claim of roles", help: "emit_as_roles of the app’s optional claims."}.
+		flag(func(c *entra.Connection) *bool { return &c.Groups.AsRoles }),
 }
 
 func owner(f formField) formField {

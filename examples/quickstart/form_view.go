@@ -49,6 +49,7 @@ type callbackView struct{ ID, Label, URL string }
 type domainView struct {
 	Domain, State, Note string
 	Proven              bool
+	Record              entra.Challenge // what to publish in DNS to prove it
 }
 
 // formOf fills the form with a connection, or with what somebody typed, and puts findings beside their fields.

@@ -55,6 +55,7 @@ func (h *host) adminPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /connections/{id}/delete", h.deletePage)
 	mux.HandleFunc("POST /connections/{id}/delete", h.deleteConnection)
 	if h.source.fake != nil {
+		mux.HandleFunc("POST /connections/{id}/publish", h.acting(h.publishRecord))
 		mux.HandleFunc("GET /trouble", h.troublePage)
 		mux.HandleFunc("POST /trouble", h.makeTrouble)
 	}

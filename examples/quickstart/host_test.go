@@ -61,7 +61,18 @@ func (v *visitor) answer(r *http.Request) (*http.Response, string) {
 // signIn goes the whole way, from the address to the account page.
 func (v *visitor) signIn(address string) (page string) {
 	v.t.Helper()
-	res, body := v.send(http.MethodPost, "/sso/discover", url.Values{"address": {address}}, nil)
+	return v.signInFrom(address, http.MethodPost, "/sso/discover", url.Values{"address": {address}})
+}
+
+// signInAt goes the whole way from a connection's button.
+func (v *visitor) signInAt(connection, address string) (page string) {
+	v.t.Helper()
+	return v.signInFrom(address, http.MethodGet, "/sso/begin?connection="+connection, nil)
+}
+
+func (v *visitor) signInFrom(address, method, path string, form url.Values) (page string) {
+	v.t.Helper()
+	res, body := v.send(method, path, form, nil)
 	require.Equal(v.t, http.StatusSeeOther, res.StatusCode, body)
 	back, err := v.h.source.fake.Authenticate(v.t.Context(), res.Header.Get("Location"), address)
 	require.NoError(v.t, err)
@@ -163,6 +174,14 @@ func TestForeignFormsAreRefused(t *testing.T) {
 		"/sign-out":                     {},
 		"/connections/fabrikam/enabled": {"enabled": {"no"}, "version": {"1"}},
 		"/sso/discover":                 {"address": {entratest.Ann}},
+		"/connections/as":               {"as": {""}},
+		"/connections/new":              {"name": {"x"}},
+		"/connections/import":           {"export": {"{}"}},
+		"/connections/contoso":          {"name": {"x"}},
+		"/connections/contoso/test":     {},
+		"/connections/contoso/secret":   {"name": {"client_secret"}},
+		"/connections/contoso/delete":   {},
+		"/trouble":                      {"trouble": {"forged"}},
 	} {
 		for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
 			res, _ := v.send(http.MethodPost, path, form, http.Header{name: {value}, "Host": {strings.TrimPrefix(h.base, "http://")}})

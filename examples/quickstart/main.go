@@ -19,7 +19,8 @@
 //	connections.go        the list
 //	form.go               the form: what an input is; form_fields.go is the form itself, form_view.go how it is filled in
 //	connection_form.go    adding and changing a connection
-//	connection_acts.go    switching it on, proving its domains, exchanging its secret, deleting it
+//	connection_acts.go    switching it on, exchanging its secret, deleting it
+//	domains.go            proving whose domains its home realm domains are
 //	findings.go           what the library finds, in sentences
 //	diagnosis.go          testing it, with and without a person
 //	guide.go              what to enter in Entra's admin center
@@ -104,8 +105,11 @@ type host struct {
 	sessions *sessions
 	admins   *admins
 	source   *source // where people sign in
-	trouble  atomic.Pointer[trouble]
-	log      *slog.Logger
+	zone     *zone   // a fake DNS beside the fake Entra, else nil
+
+	authority *entra.DNSAuthority
+	trouble   atomic.Pointer[trouble]
+	log       *slog.Logger
 }
 
 // newHost is what embedding the library takes.
@@ -139,9 +143,17 @@ func newHost(ctx context.Context, base, data string, empty bool, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
+	if h.source.fake != nil {
+		h.zone = newZone()
+	}
+	if h.authority, err = newAuthority(h.store.key, h.zone); err != nil {
+		return nil, err
+	}
 	// Connections change through a Registrar: it checks them, pins their tenants and tells the host what changed.
 	h.registry, err = entra.NewRegistrar(entra.RegistrarConfig{
 		Store:      h.store.connections,
+		Domains:    h.authority,
+		Users:      h.store.users,
 		Clouds:     h.source.clouds,
 		HTTPClient: h.source.client,
 	})

@@ -43,9 +43,9 @@ var views = map[string]any{
 	"new-connection": formOf(&entra.Connection{}, nil, (&entra.Connection{}).Check(), entra.Environment("test")),
 	"connection": connectionView{
 		connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso", Protocol: "WS-Federation", Enabled: true}, Tab: "settings", Saved: "Switched on.",
-		Operator: true, Shared: true, Secret: true, NextSecret: true, ByAdministrator: true, TenantID: "1111", OnForNobody: []string{"Nobody."},
+		Operator: true, Shared: true, Secret: true, NextSecret: true, FakeDNS: true, TenantID: "1111", OnForNobody: []string{"Nobody."},
 		Applications: []choice{{Value: "portal", Label: "Portal", Selected: true}}, Shares: []choice{{Value: "adatum", Label: "Adatum"}},
-		Unproven: []domainView{{Domain: "contoso.io", State: "pending"}}, Form: fullForm(),
+		Unproven: []domainView{{Domain: "contoso.io", State: "pending", Record: entra.Challenge{Name: "_x.contoso.io", Value: "y"}}}, Form: fullForm(),
 	},
 	"test": testView{
 		connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso"}, Tab: "test", Verdict: "It works.", Unproven: []domainView{{Domain: "contoso.io"}, {Domain: "contoso.net"}},

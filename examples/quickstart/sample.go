@@ -92,6 +92,7 @@ func sampleConnections() []*entra.Connection {
 		{
 			ID: "contoso-names", Name: "contoso-names", DisplayName: "Contoso, groups by name", Strategy: entra.OAuth2, EntraDomain: "contoso.com",
 			ClientID: entratest.ContosoNamesApp, ClientSecret: credential.NewSecret(entratest.ContosoSecret),
+			Groups: entra.GroupOptions{Kind: entra.GroupsAssigned, Form: entra.GroupDisplayName},
 		},
 	}
 	for _, c := range list {

@@ -43,7 +43,11 @@ func (s *sessions) start(w http.ResponseWriter, in *entra.SignIn) {
 			delete(s.by, key)
 		}
 	}
-	s.by[sha256.Sum256([]byte(token))] = &session{in: &kept, expires: now.Add(sessionLifetime)}
+	expires := now.Add(sessionLifetime)
+	if !in.NotAfter.IsZero() && in.NotAfter.Before(expires) {
+		expires = in.NotAfter // what the sign-in rests on is not known to hold for longer
+	}
+	s.by[sha256.Sum256([]byte(token))] = &session{in: &kept, expires: expires}
 	http.SetCookie(w, cookie(token, 0))
 }
 

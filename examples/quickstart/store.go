@@ -26,6 +26,7 @@ type store struct {
 	path        string
 	source      string // whose connections these are: a fake tenant's are worth nothing beside a real one's
 	fresh       bool   // nothing was kept yet
+	key         []byte
 	keys        *entra.Keyring
 	connections *memory.Connections
 	users       *memory.Users
@@ -47,7 +48,7 @@ func openStore(ctx context.Context, path, source string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{path: path, source: source, connections: memory.NewConnections(), users: memory.NewUsers()}
+	s := &store{key: key, path: path, source: source, connections: memory.NewConnections(), users: memory.NewUsers()}
 	if s.keys, err = entra.NewKeyring(key); err != nil {
 		return nil, err
 	}
