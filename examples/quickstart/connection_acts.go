@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -58,12 +60,20 @@ func (h *host) chooseApplications(ctx context.Context, r *http.Request, by entra
 	return "apps", err
 }
 
-// changeSecret clears a secret, or has the next one take its place.
+// changeSecret exchanges a secret without an outage: the next one is added, both are accepted for a while, then it takes the first one's place. Or it
+// clears one.
 func (h *host) changeSecret(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
 	var err error
-	if r.PostFormValue("do") == "promote" {
+	switch r.PostFormValue("do") {
+	case "add":
+		if next := r.PostFormValue("next_client_secret"); next != "" {
+			c.NextClientSecret = credential.NewSecret(next)
+		}
+		c.NextClientSecretExpires, _ = time.Parse(time.DateOnly, r.PostFormValue("ends")) // without one, or what a browser would not send: not known
+		_, _, err = h.registry.Save(ctx, by, c)
+	case "promote":
 		_, err = h.registry.PromoteSecret(ctx, by, c.ID, c.Version, "client_secret")
-	} else {
+	default:
 		_, err = h.registry.ClearSecret(ctx, by, c.ID, c.Version, r.PostFormValue("name"))
 	}
 	return "secret", err

@@ -158,7 +158,10 @@ func (h *host) saveForm(r *http.Request, by entra.Actor, c *entra.Connection) (*
 
 // failSaving answers errors of a Registrar that no field explains.
 func (h *host) failSaving(w http.ResponseWriter, r *http.Request, err error) {
+	var invalid *entra.InvalidError
 	switch {
+	case errors.As(err, &invalid):
+		h.show(w, r, http.StatusUnprocessableEntity, "error", errorView{Heading: "Nothing was saved", Public: findingText(invalid.Faults[0]), Back: "/connections"})
 	case errors.Is(err, entra.ErrNotFound):
 		h.notFound(w, r)
 	case errors.Is(err, entra.ErrNotAllowed):

@@ -104,6 +104,9 @@ func (b *browser) listen(event any) {
 	var text string
 	switch e := event.(type) {
 	case *browserlog.EventEntryAdded:
+		if e.Entry.Source == browserlog.SourceRecommendation {
+			return // on forms for people's passwords; a client secret is none
+		}
 		text = string(e.Entry.Source) + ": " + e.Entry.Text
 	case *runtime.EventExceptionThrown:
 		text = e.ExceptionDetails.Text

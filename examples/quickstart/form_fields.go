@@ -87,10 +87,6 @@ var formSections = []formSection{
 	}},
 	{id: "more", legend: "More", folds: true, fields: []formField{
 		clouds(formField{name: "cloud", label: "Cloud", operator: true}),
-		formField{name: "next_client_secret", label: "Next client secret", help: "For an exchange without an outage: it counts where Entra refuses the first."}.
-			sealed(func(c *entra.Connection) *credential.Secret { return &c.NextClientSecret }),
-		formField{name: "next_client_secret_expires_at", label: "Next secret ends on"}.
-			day(func(c *entra.Connection) *time.Time { return &c.NextClientSecretExpires }),
 		formField{name: "is_keep_other_identities", label: "Keep other ways to sign in", help: "When a user is linked, their email and social sign-in stay."}.
 			flag(func(c *entra.Connection) *bool { return &c.KeepOtherIdentities }),
 		formField{name: "is_mail_provider_domain_allowed", label: "Domains of mail providers may be home realm domains", operator: true}.

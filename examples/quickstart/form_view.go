@@ -111,7 +111,7 @@ func (f formField) view(c *entra.Connection, typed url.Values, found entra.Findi
 			v.Value = "" // the default: no reason to unfold a section
 		}
 	case secret:
-		v.Set = f.isSet(c)
+		v.Set = !c.ClientSecret.IsZero()
 	}
 	for _, one := range found {
 		switch one.Severity {
@@ -130,14 +130,6 @@ func (f formField) view(c *entra.Connection, typed url.Values, found entra.Findi
 	slices.Sort(described)
 	v.DescribedBy = strings.Join(described, " ")
 	return v
-}
-
-// isSet reports whether a secret is there, without showing it.
-func (f formField) isSet(c *entra.Connection) bool {
-	if f.name == "client_secret" {
-		return !c.ClientSecret.IsZero()
-	}
-	return !c.NextClientSecret.IsZero()
 }
 
 // provers say who vouches for a domain.
