@@ -104,7 +104,7 @@ func (b *browser) listen(event any) {
 	var text string
 	switch e := event.(type) {
 	case *browserlog.EventEntryAdded:
-		if e.Entry.Source == browserlog.SourceRecommendation {
+		if e.Entry.Source == browserlog.EntrySourceRecommendation {
 			return // on forms for people's passwords; a client secret is none
 		}
 		text = string(e.Entry.Source) + ": " + e.Entry.Text
