@@ -37,11 +37,25 @@ func (s *Service) returnAllowed(address string) bool {
 	if strings.HasPrefix(decoded, "//") || strings.ContainsAny(decoded, "\\\r\n\x00") || strings.Contains(decoded, "%2f") || strings.Contains(decoded, "%5c") {
 		return false
 	}
+	// "/.//host" is a path of this origin to browsers; to whoever resolves the dots and reads the rest anew it is another host.
+	if strings.Contains(decoded, "//") && hasDots(decoded) {
+		return false
+	}
 	if u.Scheme == "" && u.Host == "" {
 		return strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//")
 	}
 	for _, allowed := range s.returns {
 		if u.Scheme == allowed.Scheme && u.Host == allowed.Host && within(u.Path, allowed.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasDots reports whether a path has dot segments (RFC 3986 section 5.2.4).
+func hasDots(p string) bool {
+	for segment := range strings.SplitSeq(p, "/") {
+		if segment == "." || segment == ".." {
 			return true
 		}
 	}

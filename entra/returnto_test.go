@@ -17,13 +17,14 @@ func TestReturnAddress(t *testing.T) {
 		return in.ReturnTo
 	}
 	for _, good := range []string{
-		"/", "/inbox", "/inbox?folder=1&next=https%3A%2F%2Fevil.example", "/a/../b", "/%C3%BC#part", "/a?b=//c",
+		"/", "/inbox", "/inbox?folder=1&next=https%3A%2F%2Fevil.example", "/a/../b", "/a//b", "/%C3%BC#part", "/a?b=//c",
 		"https://app.example.com/in", "https://app.example.com/in/box?x=1",
 	} {
 		require.Equal(t, good, returned(good))
 	}
 	for _, bad := range []string{
 		"", "inbox", "//evil.example", "///evil.example", `/\evil.example`, `\/evil.example`, `\\evil.example`, "/\t/evil.example", "/\n/evil.example",
+		"/.//evil.example", "/a/..//evil.example", "/%2e//evil.example", "/a/%2E%2e/%2fevil.example", "/a/../b//c",
 		"/%2f/evil.example", "/%2Fevil.example", "/%5cevil.example", "/%5Cevil.example", "/%252fevil.example", "/%0d%0aSet-Cookie:x", "/a\r\nb", " /inbox", "/in box",
 		"https:evil.example", "https:/evil.example", "https:///evil.example", "https://evil.example/", "javascript:alert(1)", "data:text/html,x", "JaVaScRiPt:alert(1)",
 		"https://app.example.com.evil.example/in", "https://app.example.com@evil.example/in", "https://user@app.example.com/in", "http://app.example.com/in",

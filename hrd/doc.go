@@ -11,11 +11,17 @@
 //   - index.go, table.go: the index, and the table that readers share with a writer
 //   - directory.go, cache.go: the interface, and a cache around one
 //
-// An Index of a million domains, each of another connection, takes 76 bytes a domain beyond the strings' own when loaded at
-// once, and about 93 when filled one by one. A lookup allocates nothing and waits for no writer; its time is that of a few
-// cache misses, as in a plain map of the same size. Measure both, side by side, beside a writer that never rests:
+// An Index of a million domains, each of another connection, takes 98 bytes a domain, whose own text is among them. A lookup allocates nothing, waits for no
+// writer, and looks at one cache line where the domain is known. In nanoseconds of processor time, the 14 for writing down each question included, on two shared
+// virtual cores (AMD EPYC) that were busy with other work, where reading one line at random out of as much memory took 200 to 250:
 //
-//	go test -run '^$' -bench BenchmarkIndex ./hrd
+//	              known      unknown
+//	Index       280 – 310    80 – 110
+//	plain map   540 – 610   250 – 300
+//
+// Measure both, side by side, beside a writer that never rests, and what filling an index costs:
+//
+//	go test -run '^$' -bench BenchmarkIndex -cpu 1,2 -count 5 ./hrd
 //
 // The package knows no protocol, no user and no HTTP.
 package hrd
