@@ -118,7 +118,7 @@ func (t *table) add(domain, connection string) {
 	}
 	t.cells[i].set(domain, connection)
 	first := t.chain(connection)
-	t.cells[i].next, *first = *first, uint32(i+1) //nolint:gosec // bounded by memory
+	t.cells[i].next, *first = *first, uint32(i+1)
 	t.live++
 	t.marks[i].Store(mark) // readers see it from here on
 }
