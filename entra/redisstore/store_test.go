@@ -38,6 +38,15 @@ func single(t *testing.T, server *testservers.Server) redis.UniversalClient {
 	return closing(t, redis.NewClient(options))
 }
 
+// twin is another machine's client of the same database.
+func twin(t *testing.T, client redis.UniversalClient) redis.UniversalClient {
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		return closing(t, redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Options().Addrs, ContextTimeoutEnabled: true}))
+	}
+	o := client.(*redis.Client).Options()
+	return closing(t, redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, ContextTimeoutEnabled: true}))
+}
+
 func closing(t *testing.T, client redis.UniversalClient) redis.UniversalClient {
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	return client
@@ -58,6 +67,13 @@ func TestContract(t *testing.T) {
 			})
 			t.Run("replay", func(t *testing.T) {
 				storetest.Replay(t, func(t *testing.T) entra.ReplayStore { return newStore(t, server.open(t), "test") })
+			})
+			t.Run("machines", func(t *testing.T) {
+				storetest.Machines(t, func(t *testing.T) (one, other storetest.Stores) {
+					client := server.open(t)
+					a, b := newStore(t, client, ""), newStore(t, twin(t, client), "")
+					return storetest.Stores{Flows: a, Replay: a}, storetest.Stores{Flows: b, Replay: b}
+				})
 			})
 			t.Run("environments", func(t *testing.T) {
 				storetest.Environments(t, func(t *testing.T) (one, other storetest.Stores) {

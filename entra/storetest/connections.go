@@ -306,6 +306,8 @@ func checkConnectionListing(t contract.TB, s entra.ConnectionRegistry) {
 		{entra.Filter{Name: "con"}, nil},
 		{entra.Filter{Application: "app_1"}, []string{"con_5", "con_6"}},
 		{entra.Filter{Application: "app_9"}, []string{"con_5"}},
+		{entra.Filter{Application: "APP_1"}, []string{"con_5"}},
+		{entra.Filter{Organization: "ORG_1"}, nil},
 		{entra.Filter{Organization: "org_1"}, []string{"con_2", "con_4"}},
 		{entra.Filter{Organization: "org_2"}, []string{"con_2", "con_3"}},
 		{entra.Filter{Organization: "org_9"}, nil},

@@ -40,3 +40,12 @@ func ExampleEnvironments() {
 	}
 	// Output:
 }
+
+// The stores of two machines over one database: two handles, as two processes have them.
+func ExampleMachines() {
+	shared := storetest.Stores{Connections: memory.NewConnections(), Flows: memory.NewFlows(), Replay: memory.NewReplay()}
+	_ = func(t *testing.T) { // func TestMachines(t *testing.T) {
+		storetest.Machines(t, func(t *testing.T) (one, other storetest.Stores) { return shared, shared })
+	}
+	// Output:
+}

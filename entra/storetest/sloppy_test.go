@@ -254,6 +254,7 @@ var connectionFaults = contract.Faults{
 	"lists in any order":                             {"listing"},
 	"lists those that are on":                        {"listing"},
 	"lists by part of a name":                        {"listing"},
+	"lists applications in any case":                 {"listing"},
 	"lists by any of the filter":                     {"listing"},
 	"lists an organization's for an application":     {"listing"},
 	"lists what an organization's connection shares": {"listing"},
@@ -374,7 +375,9 @@ func (s *sloppyConnections) Connections(ctx context.Context, f entra.Filter) ite
 func (s *sloppyConnections) matches(c *entra.Connection, f entra.Filter) bool {
 	shared := c.OrganizationID == ""
 	name := f.Name == "" || c.Name == f.Name || s.is("lists by part of a name") && strings.Contains(c.Name, f.Name) || s.is("names in any case") && strings.EqualFold(c.Name, f.Name)
-	application := f.Application == "" || (shared || s.is("lists an organization's for an application")) && (c.AllApplications || slices.Contains(c.EnabledApplications, f.Application))
+	application := f.Application == "" || (shared || s.is("lists an organization's for an application")) && (c.AllApplications || slices.ContainsFunc(c.EnabledApplications, func(a string) bool {
+		return a == f.Application || s.is("lists applications in any case") && strings.EqualFold(a, f.Application)
+	}))
 	organization := f.Organization == "" || c.OrganizationID == f.Organization || (shared || s.is("lists what an organization's connection shares")) && slices.Contains(c.Organizations, f.Organization)
 	switch {
 	case s.is("lists those that are on") && !c.Enabled:

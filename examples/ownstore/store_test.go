@@ -13,16 +13,32 @@ import (
 )
 
 func open(t *testing.T) ownstore.Store {
-	db, err := ownstore.Open(filepath.Join(t.TempDir(), "host.db"))
+	s := connect(t, filepath.Join(t.TempDir(), "host.db"))
+	_, err := s.DB.ExecContext(t.Context(), ownstore.Existing+ownstore.Added)
+	require.NoError(t, err)
+	return s
+}
+
+func connect(t *testing.T, file string) ownstore.Store {
+	db, err := ownstore.Open(file)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(t.Context(), ownstore.Existing+ownstore.Added)
-	require.NoError(t, err)
 	return ownstore.Store{DB: db}
 }
 
 func TestContract(t *testing.T) {
 	provisioningtest.Users(t, func(t *testing.T) provisioning.UserStore { return open(t) })
+}
+
+// TestMachines: two processes over the one file.
+func TestMachines(t *testing.T) {
+	provisioningtest.Machines(t, func(t *testing.T) (one, other provisioning.UserStore) {
+		file := filepath.Join(t.TempDir(), "host.db")
+		first := connect(t, file)
+		_, err := first.DB.ExecContext(t.Context(), ownstore.Existing+ownstore.Added)
+		require.NoError(t, err)
+		return first, connect(t, file)
+	})
 }
 
 // TestUsersOfBefore: who was in the table before is found by the address, gets an identity, and loses the password where the policy says so.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -111,5 +112,16 @@ func Alike() []string {
 		"value", "Value", "VALUE", "value ", " value", "value\t", "välue", "va\u0308lue", "ᵛalue", "ｖalue", "value\u200b", "straße", "strasse",
 		"k", "\u212a", "İ", "i", "ı", "I", "1", "01", "1.0", "1e0", "null", "NULL", `val\ue`, `val\\ue`, "val'ue", "val%ue", "val_ue", "val\"ue",
 		"val:ue", "{value}", "{value}x", "😀", "😁",
+	}
+}
+
+// InTurn returns a function that gives one and other in turn: a store that asks it for each call is a host on two machines.
+func InTurn[S any](one, other S) func() S {
+	var turn atomic.Uint64
+	return func() S {
+		if turn.Add(1)%2 == 0 {
+			return other
+		}
+		return one
 	}
 }

@@ -94,6 +94,8 @@ func checkListing(t contract.TB, s provisioning.UserStore) {
 	lists(t, s, provisioning.UserFilter{ConnectionID: connB}, holder.ID, other.ID)
 	lists(t, s, provisioning.UserFilter{ConnectionID: "con_c"}, holder.ID)
 	lists(t, s, provisioning.UserFilter{ConnectionID: "con"})
+	lists(t, s, provisioning.UserFilter{ConnectionID: "CON_A"})
+	lists(t, s, provisioning.UserFilter{ConnectionID: connA + " "})
 	for u, err := range s.(provisioning.UserLister).Users(t.Context(), provisioning.UserFilter{ConnectionID: "con_c"}) {
 		if err != nil {
 			t.Fatalf("Users: %v", err)

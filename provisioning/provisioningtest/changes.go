@@ -269,6 +269,9 @@ func checkJoin(t contract.TB, s provisioning.UserStore) {
 	want := *u
 	want.Organizations, want.Version = []string{"org_1", "org_2", "org_3"}, got.Version
 	same(t, "a user who joined three organizations", got, &want)
+	got = update(t, s, u.ID, provisioning.Change{Join: contract.Alike()})
+	want.Organizations, want.Version = append(want.Organizations, contract.Alike()...), got.Version
+	same(t, "a user who joined organizations whose ids look alike", got, &want)
 }
 
 func checkVersions(t contract.TB, s provisioning.UserStore) {

@@ -23,3 +23,12 @@ func ExampleEnvironments() {
 	}
 	// Output:
 }
+
+// The stores of two machines over one database: two handles, as two processes have them.
+func ExampleMachines() {
+	shared := memory.NewUsers()
+	_ = func(t *testing.T) { // func TestMachines(t *testing.T) {
+		provisioningtest.Machines(t, func(t *testing.T) (one, other provisioning.UserStore) { return shared, shared })
+	}
+	// Output:
+}

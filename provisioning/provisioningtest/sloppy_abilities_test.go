@@ -23,6 +23,10 @@ var moreFaults = contract.Faults{
 	"roles are added":                     {"nil leaves alone"},
 	"30 roles":                            {"long values"},
 	"looks for the address, then writes":  {"race for an address"},
+	"addresses without accents":           {"addresses byte for byte"},
+	"addresses in Unicode's lower case":   {"addresses byte for byte"},
+	"organizations in any case":           {"joining"},
+	"connections in any case":             {"listing"},
 
 	"no user is nil, nil":             {"one user by id"},
 	"ids by their beginning":          {"one user by id"},
@@ -110,7 +114,8 @@ func (s *sloppy) User(ctx context.Context, id string) (*provisioning.User, error
 func (s *sloppy) selected(u *provisioning.User, f provisioning.UserFilter) bool {
 	id := f.ConnectionID
 	of := func(connection string) bool {
-		return connection == id || s.is("connections by their beginning") && strings.HasPrefix(connection, id)
+		return connection == id || s.is("connections by their beginning") && strings.HasPrefix(connection, id) ||
+			s.is("connections in any case") && strings.EqualFold(connection, id)
 	}
 	return id == "" ||
 		slices.ContainsFunc(u.Keys, func(k provisioning.Key) bool {
@@ -181,8 +186,8 @@ func (s *sloppy) Erase(ctx context.Context, id, version string) error {
 	case version != "" && version != s.users[i].Version && !s.is("erases any version"):
 		return s.conflict()
 	}
-	s.gap()
 	erased := s.users[i].Clone()
+	s.gap()
 	s.users = slices.DeleteFunc(slices.Clone(s.users), func(u *provisioning.User) bool { return u.ID == id })
 	switch s.fault {
 	case "what was erased stays taken":

@@ -220,6 +220,11 @@ func (s *sloppy) has(address, folded string) bool {
 	switch {
 	case s.is("addresses as spelled"):
 		return folded != "" && address == folded
+	case s.is("addresses without accents"):
+		plain := strings.NewReplacer("ë", "e", "\u0308", "")
+		return folded != "" && plain.Replace(provisioning.Fold(address)) == plain.Replace(folded)
+	case s.is("addresses in Unicode's lower case"):
+		return folded != "" && strings.EqualFold(provisioning.Fold(address), folded)
 	case s.is("addresses by LIKE"):
 		return folded != "" && strings.HasSuffix(provisioning.Fold(address), strings.TrimPrefix(folded, "ann%"))
 	case folded == "":
@@ -414,7 +419,8 @@ func (s *sloppy) applyJoin(u *provisioning.User, c provisioning.Change) {
 		u.Organizations = nil
 	}
 	for _, o := range c.Join {
-		if !slices.Contains(u.Organizations, o) || s.is("joining twice is twice") {
+		known := slices.ContainsFunc(u.Organizations, func(p string) bool { return p == o || s.is("organizations in any case") && strings.EqualFold(p, o) })
+		if !known || s.is("joining twice is twice") {
 			u.Organizations = append(u.Organizations, o)
 		}
 	}

@@ -24,6 +24,7 @@ var checks = []contract.Check[provisioning.UserStore]{
 	{Name: "pending keys", Run: checkPendingKey},
 	{Name: "addresses", Run: checkAddresses},
 	{Name: "one address, several users", Run: checkSharedAddress},
+	{Name: "addresses byte for byte", Run: checkAddressBytes},
 	{Name: "unique keys", Run: checkUniqueKeys},
 	{Name: "one key of a connection", Run: checkOneKeyPerConnection},
 	{Name: "dropped keys", Run: checkDropKeys},
