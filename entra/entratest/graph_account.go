@@ -106,11 +106,18 @@ func (s *Server) serveAssignments(r *http.Request, c *caller) (any, *graphFailur
 				continue
 			}
 			for _, who := range app.assignmentsOf(u) {
-				list = append(list, map[string]any{"id": opaque(24), "resourceId": id, "resourceDisplayName": app.Name, "principalId": who})
+				list = append(list, map[string]any{"id": opaque(24), "resourceId": id, "resourceDisplayName": app.Name, "principalId": who, "principalType": principalType(u, who)})
 			}
 		}
 	}
 	return map[string]any{"@odata.context": s.GraphURL + "/v1.0/$metadata#appRoleAssignments", "@odata.count": len(list), "value": list}, nil
+}
+
+func principalType(u *User, id string) string {
+	if id == u.ID {
+		return "User"
+	}
+	return "Group"
 }
 
 // assignmentsOf returns the object ids by which a user is assigned: their own, or those of groups.

@@ -68,6 +68,11 @@ func (g *Group) properties() map[string]any {
 	}
 	if g.OnPremises != "" {
 		out["onPremisesSyncEnabled"], out["onPremisesSamAccountName"] = true, g.OnPremises
+		for name, value := range map[string]string{"onPremisesDomainName": g.DNSDomain, "onPremisesNetBiosName": g.NetBIOSDomain, "onPremisesSecurityIdentifier": g.SID} {
+			if value != "" {
+				out[name] = value
+			}
+		}
 	}
 	return out
 }

@@ -60,6 +60,15 @@ func (s *Server) serveUser(r *http.Request, c *caller) (any, *graphFailure) {
 		}
 		out[name] = value
 	}
+	if expand := r.URL.Query().Get("$expand"); strings.HasPrefix(expand, "manager") {
+		// https://learn.microsoft.com/graph/api/user-list-manager
+		if !c.may("User.Read.All", "Directory.Read.All") {
+			return nil, denied
+		}
+		if m := c.tenant.user(u.Manager); m != nil {
+			out["manager"] = map[string]any{"@odata.type": "#microsoft.graph.user", "id": m.ID, "displayName": m.DisplayName, "mail": m.Mail, "userPrincipalName": m.UPN}
+		}
+	}
 	return out, nil
 }
 

@@ -124,22 +124,28 @@ func optionalClaims(claims map[string]any, app *Application, acc *account, g *gr
 // membershipClaims adds groups, or the sign that they are too many, and roles.
 // https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference#groups-overage-claim
 func (s *Server) membershipClaims(claims map[string]any, app *Application, acc *account, faults Faults) {
-	if roles := app.rolesOf(acc.user); len(roles) > 0 {
+	groups := app.groupsOf(acc.tenant, acc.user)
+	roles, claim := app.rolesOf(acc.user), "groups"
+	if app.GroupRoles {
+		roles, claim = nil, "roles"
+	}
+	if len(roles) > 0 {
 		claims["roles"] = roles
 	}
 	if roles := app.directoryRolesOf(acc.user); len(roles) > 0 {
 		claims["wids"] = roles
 	}
-	groups := app.groupsOf(acc.tenant, acc.user)
 	switch {
 	case faults.NoGroups:
+	case app.HasGroups && len(groups) > maxGroupsJWT:
+		claims["hasgroups"] = true
 	case faults.Overage || len(groups) > maxGroupsJWT:
 		// The address is one of Azure AD Graph, which is retired; tokens name it nevertheless.
 		source := "https://graph.windows.net/" + acc.tenant.ID + "/users/" + acc.user.ID + "/getMemberObjects"
 		claims["_claim_names"] = map[string]any{"groups": "src1"}
 		claims["_claim_sources"] = map[string]any{"src1": map[string]any{"endpoint": cmp.Or(faults.ForeignSource, source)}}
 	case len(groups) > 0:
-		claims["groups"] = groups
+		claims[claim] = groups
 	}
 }
 
@@ -153,16 +159,35 @@ func (a *Application) groupsOf(t *Tenant, u *User) []string {
 	for _, g := range t.transitiveGroups(u) {
 		switch {
 		case slices.Contains(kinds, "All"), slices.Contains(kinds, "SecurityGroup") && g.SecurityEnabled:
-			out = append(out, g.ID)
+			out = append(out, g.named(a.GroupForm))
 		case slices.Contains(kinds, "ApplicationGroup") && containsFold(u.Groups, g.ID) && containsFold(a.Assigned, g.ID):
 			if a.GroupNames {
 				out = append(out, g.Name)
 			} else {
-				out = append(out, g.ID)
+				out = append(out, g.named(a.GroupForm))
 			}
 		}
 	}
 	return out
+}
+
+// named is what tokens call a group.
+// https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-fed-group-claims
+func (g *Group) named(form string) string {
+	if g.OnPremises == "" {
+		return g.ID
+	}
+	switch form {
+	case "sam_account_name":
+		return g.OnPremises
+	case "dns_domain_and_sam_account_name":
+		return g.DNSDomain + `\` + g.OnPremises
+	case "netbios_domain_and_sam_account_name":
+		return g.NetBIOSDomain + `\` + g.OnPremises
+	case "on_premise_security_identifier":
+		return g.SID
+	}
+	return g.ID
 }
 
 // rolesOf are the values of the roles claim: the person's own, and those of groups that they are directly in.

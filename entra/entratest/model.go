@@ -58,7 +58,12 @@ type Application struct {
 	RemoveUnverifiedEmail bool
 
 	GroupClaims string // groupMembershipClaims: "", "None", "SecurityGroup", "DirectoryRole", "All" or "ApplicationGroup"; several with commas
-	GroupNames  bool   // emits cloud_displayname in place of object ids; as in Entra, only with "ApplicationGroup"
+	// GroupForm names groups synced from on-premises: "sam_account_name", "dns_domain_and_sam_account_name", "netbios_domain_and_sam_account_name" or
+	// "on_premise_security_identifier"; groups of the cloud stay object ids.
+	GroupForm  string
+	GroupRoles bool // emit_as_roles: groups are in the role claim, and application roles are gone
+	HasGroups  bool // past the limit the ID token says hasgroups, as the implicit flow's do, in place of pointing to Graph
+	GroupNames bool // emits cloud_displayname in place of object ids; as in Entra, only with "ApplicationGroup"
 
 	GraphPermissions     []string            // application permissions that an admin consented to, such as GroupMember.Read.All
 	DelegatedPermissions []string            // delegated permissions that need an admin's consent, and have it
@@ -85,6 +90,7 @@ type User struct {
 	DirectoryRoles     []string // template ids, emitted as wids where the application asks for directory roles
 	Disabled           bool     // AADSTS50057
 	Properties         map[string]any
+	Manager            string // object id; "": Graph answers none
 	Photo              []byte // JPEG or PNG; nil: Graph answers 404
 }
 
@@ -92,7 +98,10 @@ type User struct {
 type Group struct {
 	ID, Name        string
 	SecurityEnabled bool
-	OnPremises      string   // sAMAccountName, of a group synced from Active Directory
+	OnPremises      string // sAMAccountName, of a group synced from Active Directory
+	DNSDomain       string // of such a group: its domain, as DNS and as NetBIOS names it, and its SID
+	NetBIOSDomain   string
+	SID             string
 	MemberOf        []string // ids of the groups that this one is nested in
 }
 

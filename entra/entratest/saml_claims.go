@@ -21,7 +21,10 @@ func (s *Server) samlClaims(acc *account, app *Application, faults Faults) []sam
 		samlClaimOf(claimIdentityProvider, s.samlIdentityProvider(acc)),
 		samlClaimOf(claimAuthnMethods, authnMethodPassword),
 	}
-	groups := app.groupsOf(t, u)
+	groups, roles, groupsClaim := app.groupsOf(t, u), app.rolesOf(u), claimGroups
+	if app.GroupRoles {
+		roles, groupsClaim = nil, claimRole
+	}
 	switch {
 	case faults.NoGroups:
 	case faults.Overage || len(groups) > maxGroupsSAML:
@@ -29,10 +32,10 @@ func (s *Server) samlClaims(acc *account, app *Application, faults Faults) []sam
 		source := "https://graph.windows.net/" + t.ID + "/users/" + u.ID + "/getMemberObjects"
 		claims = append(claims, samlClaimOf(claimGroupsLink, cmp.Or(faults.ForeignSource, source)))
 	default:
-		claims = append(claims, samlClaimOf(claimGroups, groups...))
+		claims = append(claims, samlClaimOf(groupsClaim, groups...))
 	}
 	return append(claims,
-		samlClaimOf(claimRole, app.rolesOf(u)...),
+		samlClaimOf(claimRole, roles...),
 		samlClaimOf(claimDirectoryRoles, app.directoryRolesOf(u)...))
 }
 
