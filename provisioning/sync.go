@@ -32,6 +32,7 @@ func changeFor(p Policy, id *claims.Identity, key Key, d Decision, user *User, r
 			c.Profile, d.Changed = &profile, changed
 		}
 	}
+	c.Roles = p.rolesFor(id.Groups, old)
 	if list, ok := id.Groups.Known(); ok {
 		list = sortGroups(list)
 		if !slices.Equal(list, sortGroups(old.Groups)) || !fresh(old.GroupsAt, p.Now, refresh) {
