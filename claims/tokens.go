@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -51,7 +52,7 @@ type TokenOptions struct {
 // without the claims of the protocol (nonce, at_hash, sid, login_hint, …) and without names of the host's (see
 // [HostClaim]). Its groups are those given here, not the token's: known and empty is [], unknown is no member at all.
 //
-// The maps are new and the caller's own; they hold strings, booleans, json.Number, lists and maps.
+// The maps are new and the caller's own; they hold strings, booleans, int64, uint64, float64 (json.Number for what these do not hold exactly), lists and maps.
 func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[string]any, error) {
 	if id == nil || p.ConnectionID == "" {
 		return nil, errors.New("claims: ID token needs an identity and a connection id")
@@ -194,6 +195,24 @@ func clone(v any) any {
 		return out
 	case []string:
 		return append([]string{}, v...)
+	case json.Number:
+		return plainNumber(v)
 	}
 	return v
+}
+
+// plainNumber is the number as a type that every JSON writer writes as a number: token libraries with a writer of their own take json.Number for a string. One
+// that no such type holds exactly stays as it is.
+func plainNumber(n json.Number) any {
+	text := n.String()
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return i
+	}
+	if u, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return u
+	}
+	if f, err := n.Float64(); err == nil && strconv.FormatFloat(f, 'f', -1, 64) == text {
+		return f
+	}
+	return n
 }
