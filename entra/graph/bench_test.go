@@ -61,7 +61,9 @@ func Benchmark5000Groups(b *testing.B) {
 					res, err := far.Do(r)
 					require.NoError(b, err)
 					require.Equal(b, 200, res.StatusCode)
-					var page struct{ Value []struct{ ID, DisplayName string } }
+					var page struct {
+						Value []struct{ ID, DisplayName string }
+					}
 					require.NoError(b, json.NewDecoder(res.Body).Decode(&page))
 					require.NoError(b, res.Body.Close())
 				}
