@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -25,9 +26,7 @@ func changed(c *entra.Connection, with url.Values) url.Values {
 			}
 		}
 	}
-	for name, v := range with {
-		form[name] = v
-	}
+	maps.Copy(form, with)
 	return form
 }
 

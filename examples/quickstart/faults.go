@@ -15,16 +15,31 @@ type trouble struct {
 
 var troubles = []trouble{
 	{ID: "none", Label: "Everything works"},
-	{ID: "throttled", Label: "Graph is busy for a moment", What: "The next two requests are answered 429 with Retry-After: 1. Maya’s sign-in takes a little longer, and has all her groups.",
-		faults: entratest.Faults{Throttle: 2, RetryAfter: time.Second}},
-	{ID: "graph-down", Label: "Graph is down", What: "Maya signs in with the groups that were known before, or without any claim of groups; never with some of them.",
-		faults: entratest.Faults{Fail: map[string]int{entratest.EndpointGraph: -1}}},
-	{ID: "overage", Label: "Everybody is in too many groups", What: "Every token points to Graph for the groups.",
-		faults: entratest.Faults{Overage: true}},
-	{ID: "token-down", Label: "The token endpoint is down", What: "OAuth 2.0 cannot be finished. WS-Federation does not need it.",
-		faults: entratest.Faults{Fail: map[string]int{entratest.EndpointToken: -1}}},
-	{ID: "forged", Label: "Tokens are signed by a stranger", What: "Nobody is signed in.",
-		faults: entratest.Faults{UnknownKey: true}},
+	{
+		ID: "throttled", Label: "Graph is busy for a moment",
+		What:   "The next two requests are answered 429 with Retry-After: 1. Maya’s sign-in takes a little longer, and has all her groups.",
+		faults: entratest.Faults{Throttle: 2, RetryAfter: time.Second},
+	},
+	{
+		ID: "graph-down", Label: "Graph is down",
+		What:   "Maya signs in with the groups that were known before, or without any claim of groups; never with some of them.",
+		faults: entratest.Faults{Fail: map[string]int{entratest.EndpointGraph: -1}},
+	},
+	{
+		ID: "overage", Label: "Everybody is in too many groups",
+		What:   "Every token points to Graph for the groups.",
+		faults: entratest.Faults{Overage: true},
+	},
+	{
+		ID: "token-down", Label: "The token endpoint is down",
+		What:   "OAuth 2.0 cannot be finished. WS-Federation does not need it.",
+		faults: entratest.Faults{Fail: map[string]int{entratest.EndpointToken: -1}},
+	},
+	{
+		ID: "forged", Label: "Tokens are signed by a stranger",
+		What:   "Nobody is signed in.",
+		faults: entratest.Faults{UnknownKey: true},
+	},
 }
 
 type troubleView struct {

@@ -86,7 +86,11 @@ func (h *host) signInPage(w http.ResponseWriter, r *http.Request) {
 	}
 	v := signInView{addressForm: addressForm{Discover: discover}, Buttons: buttons, Universal: p.Application.UniversalSSO, Place: placeViewOf(p)}
 	v.Blank = true
-	for range h.store.connections.Connections(r.Context(), entra.Filter{}) {
+	for _, err := range h.store.connections.Connections(r.Context(), entra.Filter{}) {
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
 		v.Blank = false
 		break
 	}

@@ -2,6 +2,8 @@
 //
 //	go run ./examples/quickstart
 //
+// With -empty it begins without connections, to add one by hand.
+//
 // It reads as a tutorial. This file wires the library into a host; then follow a sign-in:
 //
 //	sample.go             what a host has of its own: applications, customers; and the connections that it starts with
