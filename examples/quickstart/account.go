@@ -19,6 +19,7 @@ type accountView struct {
 	Groups                                                      []claims.Group
 	GroupsFrom                                                  string
 	Roles                                                       []string // of the application, from the token
+	Grants                                                      []string // roles of this host's, and why
 	Extended                                                    []claimView
 	Tenant, Object, Issuer, Kind, Attempt                       string
 	IDToken, AccessToken                                        string
@@ -86,7 +87,7 @@ func accountViewOf(in *entra.SignIn, idToken, accessToken string) accountView {
 		Confirmed: d.Confirmed, Evidence: d.Evidence,
 		Groups: groups, GroupsFrom: howManyGroups(groups, known, in.GroupsFrom),
 		Tenant: id.TenantID, Object: id.ObjectID, Issuer: id.Issuer, Kind: kindText(id.Kind), Attempt: in.Attempt,
-		Roles: id.Roles, Extended: claimViews(id.Extended),
+		Roles: id.Roles, Grants: grantTexts(in.Grants()), Extended: claimViews(id.Extended),
 		IDToken: idToken, AccessToken: accessToken,
 	}
 	if in.User != nil {
@@ -106,4 +107,12 @@ func initials(name string) string {
 		first += string([]rune(words[len(words)-1])[:1])
 	}
 	return strings.ToUpper(first)
+}
+
+func grantTexts(grants []provisioning.Grant) []string {
+	list := make([]string, len(grants))
+	for i, g := range grants {
+		list[i] = g.String()
+	}
+	return list
 }

@@ -38,7 +38,7 @@ func TestGroupsAndWhereTheyComeFrom(t *testing.T) {
 			page = newVisitor(t, h).signInAt(connection, entratest.Maya)
 			assert.Contains(t, page, "1000, from Microsoft Graph.")
 			assert.Equal(t, 1000, count(page))
-			assert.Contains(t, page, "<strong>Project 1000</strong>", "with their names")
+			assert.Equal(t, connection == "contoso", strings.Contains(page, "<strong>Project 1000</strong>"), "with their names, where the connection asks for them")
 
 			trouble("graph-down")
 			page = newVisitor(t, h).signInAt(connection, entratest.Maya)
@@ -47,10 +47,11 @@ func TestGroupsAndWhereTheyComeFrom(t *testing.T) {
 
 			trouble("overage")
 			page = newVisitor(t, h).signInAt(connection, entratest.Ann)
-			assert.Contains(t, page, ", from Microsoft Graph.")
+			assert.Contains(t, page, "3, from Microsoft Graph.")
 			trouble("none")
 			page = newVisitor(t, h).signInAt(connection, entratest.Ann)
 			assert.Contains(t, page, "3, from the token.")
+			assert.Contains(t, page, "administrator", "the host's own role")
 			assert.Contains(t, page, "Portal.Admin", "the application's roles are something else than groups")
 		})
 	}
@@ -60,6 +61,7 @@ func TestGroupsAndWhereTheyComeFrom(t *testing.T) {
 		assert.Contains(t, page, "<strong>Engineering</strong>")
 		assert.Contains(t, page, "<strong>Portal admins</strong>")
 		assert.Contains(t, page, "2, from the token.")
+		assert.Contains(t, page, "administrator", "by name: an admin assigned the group to the app")
 	})
 
 	t.Run("signed by a stranger", func(t *testing.T) {

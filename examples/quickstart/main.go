@@ -131,6 +131,7 @@ func newHost(ctx context.Context, base, data string, empty bool, log *slog.Logge
 		Replay:        memory.NewReplay(),
 		Users:         h.store.users,
 		Organizations: organizations,
+		GroupRules:    groupRules,
 		SyncProfiles:  func(context.Context) (bool, error) { return true, nil },
 		BeginOptions:  beginOptions,
 		DefaultReturn: "/account",

@@ -32,7 +32,7 @@ var views = map[string]any{
 	"account": accountView{
 		Name: "Ann Andersson <script>", Initials: "AA", Address: "ann@contoso.com", Connection: "Contoso", ConnectionID: "contoso", Protocol: "WS-Federation",
 		Verdict: "A new user was created.", Why: "Nobody has this address.", Reason: "new_person", Evidence: []claims.Evidence{claims.EvidenceProvenDomain}, Confirmed: true,
-		Groups: []claims.Group{{ID: "3f0a", Name: "Engineering"}, {ID: "3f0b"}}, GroupsFrom: "2, from the token.", UserID: "user_1",
+		Roles: []string{"Portal.Admin"}, Grants: []string{"seller, because of 3f0a"}, Extended: []claimView{{"jobTitle", "<b>over</b>"}}, Groups: []claims.Group{{ID: "3f0a", Name: "Engineering"}, {ID: "3f0b"}}, GroupsFrom: "2, from the token.", UserID: "user_1",
 		Tenant: "1111", Object: "2222", Issuer: "https://login.example/1111/v2.0", Kind: "Member of the tenant", Attempt: "ABCDEF",
 		IDToken: "{\n  \"ext_provider\": {}\n}", AccessToken: "{\n  \"ext_groups\": []\n}",
 	},

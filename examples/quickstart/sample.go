@@ -56,6 +56,17 @@ func applicationByID(id string) (application, bool) {
 	return applications[i], true
 }
 
+// groupRules give roles of this host's for groups. A name counts only where it is certain who gave it: in a group that is assigned to the application, or
+// synced from on-premises.
+func groupRules(context.Context, *entra.Connection) ([]provisioning.Rule, error) {
+	return []provisioning.Rule{
+		{ID: entratest.ContosoAdmins, Gives: "administrator"},
+		{Name: "Portal admins", Gives: "administrator"},
+		{ID: entratest.ContosoEngineering, Gives: "builder"},
+		{ID: entratest.FabrikamSales, Gives: "seller"},
+	}, nil
+}
+
 // loginHint makes the address that was typed for home realm discovery known to Entra's sign-in page.
 var loginHint = map[string]entra.UpstreamParam{"login_hint": {Alias: "login_hint"}}
 
@@ -78,7 +89,7 @@ func sampleConnections() []*entra.Connection {
 			ID: "contoso", Name: "contoso", DisplayName: "Contoso", Strategy: entra.OAuth2, EntraDomain: "contoso.com",
 			ClientID: entratest.ContosoApp, ClientSecret: credential.NewSecret(entratest.ContosoSecret),
 			HomeRealmDomains: []string{"contoso.com"}, ExtendedProfile: true,
-			Scopes: []string{"GroupMember.Read.All"}, // without it Graph tells no names of groups
+			Groups: entra.GroupOptions{Names: true}, Scopes: []string{"GroupMember.Read.All"}, // without it Graph tells no names of groups
 		},
 		{
 			ID: "fabrikam", Name: "fabrikam", DisplayName: "Fabrikam", Strategy: entra.WSFed, EntraDomain: "fabrikam.com",
