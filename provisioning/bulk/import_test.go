@@ -165,6 +165,9 @@ func TestImport(t *testing.T) {
 	}}, ben.Pending)
 	require.False(t, ben.Profile.EmailVerified)
 	require.Empty(t, theUser(t, users, "zoe@northwind.example").Pending)
+
+	results = mustImport(t, users, "email,entra_object_id\nmia@northwind.example,"+benID+"\n")
+	require.Equal(t, []string{"2 bad connection"}, outcomes(results), "somebody of Entra's without a connection could never come in")
 }
 
 // Importing again changes nothing, whatever happened in between, even where the file says something else.
@@ -316,6 +319,8 @@ victim@fabrikam.com,5,TRUE,org_contoso,contoso,
 	require.Equal(t, []string{"org_contoso"}, ann.Organizations)
 	require.False(t, ann.Profile.EmailVerified, "only the environment's word counts")
 	require.False(t, theUser(t, users, "victim@fabrikam.com").Profile.EmailVerified)
+
+	require.Equal(t, []string{"2 bad connection"}, outcomes(mustImport(t, users, "phone\n+6155511555\n", by)), "nobody comes in without a connection")
 
 	// Its keys are its own: with the environment's source it finds nobody, and the environment finds none of its.
 	users = memory.NewUsers()

@@ -125,7 +125,7 @@ func TestFormats(t *testing.T) {
 		"entra.csv": {bulk.FormatEntraCSV, []string{
 			`line=2 email="ann@contoso.com" given="Ann" family="Archer" object="c0a70500-0000-4000-8000-000000000101" upn="ann.archer@contoso.com" enterprise extended=map[city:Lisbon country:Portugal department:Platform displayName:Ann Archer jobTitle:Principal engineer officeLocation:Lisbon usageLocation:PT] accountEnabled:"TRUE" createdDateTime:"2023-01-02T03:04:05Z" directorySynced:"TRUE" identityIssuer:"contoso.onmicrosoft.com" userType:"Member"`,
 			`line=7 given="Ben" family="Bauer" object="c0a70500-0000-4000-8000-000000000102" upn="ben@contoso.com" enterprise extended=map[displayName:Ben Bauer] accountEnabled:"True" createdDateTime:"2013-01-02T03:04:05Z"`,
-		}, []string{"3 userType guest", "4 userType guest", "5 userType guest", "6 accountEnabled disabled"}},
+		}, []string{"3 userType guest", "4 userType guest", "5 userType guest", "6 accountEnabled disabled", "8 userType guest"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			records, problems, format := read(t, testFile(t, name))
@@ -290,6 +290,19 @@ Ben@contoso.com,,,o2,
 		`line=7 email="ben@contoso.com" given="Ben" in "o1" [] []  in "o2" [] [] `,
 	}, texts(records[:1:1], records[len(records)-1]))
 	require.Equal(t, "4 first_name differs", reasons(problems)[0])
+}
+
+// A record has at most 1,000 organizations, and at most as many rows: more of them are a record of their own, which is known by then.
+func TestManyRowsOfOneRecord(t *testing.T) {
+	records, problems, _ := read(t, []byte("email,id\n"+strings.Repeat("ann@contoso.com,1\n", 2500)))
+	require.Empty(t, problems)
+	require.Len(t, records, 3)
+	var organizations []string
+	for i := range bulk.MaxOrganizations + 1 {
+		organizations = append(organizations, fmt.Sprint("o", i))
+	}
+	_, problems, _ = read(t, []byte("email,external_organization_id\nann@contoso.com,\""+strings.Join(organizations, ",")+"\"\n"))
+	require.Equal(t, []string{"2 external_organization_id too_long"}, reasons(problems))
 }
 
 // A row beyond the limit is bad, and costs no more memory than the limit.

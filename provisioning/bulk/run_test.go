@@ -298,6 +298,23 @@ func TestSomebodyElseWrites(t *testing.T) {
 	require.Equal(t, []string{"2 bad conflict"}, outcomes(results), "changing without pause")
 }
 
+// Somebody who is taken out of an organization while a second import runs stays out.
+func TestTakenOutWhileJoining(t *testing.T) {
+	users := memory.NewUsers()
+	mustImport(t, users, "email,id\nann@contoso.com,1\n")
+	row := "email,id,external_organization_id\nann@contoso.com,1,o1\n"
+	meddler := &meddling{users, nil}
+	meddler.meddle = func() {
+		meddler.meddle = func() {}
+		mustImport(t, users, row)
+		ann := theUser(t, users, "ann@contoso.com")
+		ann.Organizations = nil
+		require.NoError(t, users.Load(ann))
+	}
+	require.Equal(t, []string{"2 known"}, outcomes(mustImport(t, meddler, row)))
+	require.Empty(t, theUser(t, users, "ann@contoso.com").Organizations)
+}
+
 func TestTroubleOfTheHost(t *testing.T) {
 	users := memory.NewUsers()
 	file := "email,external_organization_id\nann@contoso.com,o1\n"
