@@ -87,11 +87,15 @@ func (g Groups) String() string {
 	return "not emitted"
 }
 
-// values returns what tokens hold: each group once, in byte order, so that the same groups always give the same claim.
-func (g Groups) values() []string {
+// values returns what tokens hold, or the names where they are known: each group once, in byte order, so that the same groups always give the same claim.
+func (g Groups) values(names bool) []string {
 	out := make([]string, 0, len(g.list))
 	for _, group := range g.list {
-		if v := group.Value(); v != "" {
+		v := group.Value()
+		if names && group.Name != "" {
+			v = group.Name
+		}
+		if v != "" {
 			out = append(out, v)
 		}
 	}

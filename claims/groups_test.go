@@ -48,6 +48,26 @@ func TestGroupJSONIsStable(t *testing.T) {
 	assert.True(t, claims.Group{ID: "a"} == back[0], "what was stored before there were origins")
 }
 
+func TestAccessTokenGroupOptions(t *testing.T) {
+	groups := claims.KnownGroups([]claims.Group{{ID: "b", Name: "Staff"}, {ID: "a"}})
+	got, err := claims.AccessToken(groups, map[string]any{"x": "y"}, claims.TokenOptions{GroupsName: "https://example.com/groups", GroupNames: true})
+	golden(t, `{"extra_claims":{"x":"y"},"https://example.com/groups":["Staff","a"]}`, got, err)
+	got, err = claims.AccessToken(groups, map[string]any{"x": "y"}, claims.TokenOptions{MaxBytes: 46})
+	golden(t, `{"ext_omitted":["extra_claims","ext_groups"]}`, got, err)
+	for _, o := range []claims.TokenOptions{{MaxBytes: 47, RefuseTooLarge: true}} {
+		got, err := claims.AccessToken(groups, map[string]any{"x": "y"}, o)
+		require.ErrorIs(t, err, claims.ErrTooLarge)
+		assert.Nil(t, got)
+		o.MaxBytes = 48
+		_, err = claims.AccessToken(groups, map[string]any{"x": "y"}, o)
+		require.NoError(t, err)
+	}
+	for _, o := range []claims.TokenOptions{{GroupsName: "roles"}, {GroupsName: "sub"}, {GroupsName: "a b"}, {GroupsName: "ext_attributes", ExtraClaimsName: "ext_attributes"}, {ExtraClaimsName: "ext_groups"}} {
+		_, err := claims.AccessToken(groups, nil, o)
+		require.Error(t, err)
+	}
+}
+
 func TestGroupsClaim(t *testing.T) {
 	tests := map[string]struct {
 		change members

@@ -21,7 +21,7 @@ var hostClaims = set(
 )
 
 // extraNames are the names that the claim with the extended attributes may have although no attribute may.
-var extraNames = set(ClaimExtra, "ext_attributes")
+var extraNames = set(ClaimExtra, ClaimGroups, "ext_attributes")
 
 // protocolClaims are not copied into the ID token's profile: they belong to the exchange with the provider, are secrets of
 // a session, or stand in a form that [IDToken] writes itself. Names are in lower case.

@@ -35,6 +35,13 @@ type TokenOptions struct {
 	// ExtraClaimsName is the name of the claim with the extended attributes; "" is extra_claims. A name that a token or
 	// the host gives a meaning of its own (see [HostClaim]) is refused.
 	ExtraClaimsName string
+	// GroupsName is the name of the access token's claim with the groups; "" is ext_groups. The same names are refused.
+	GroupsName string
+	// GroupNames has groups stand by name where one is known, for people to read: anybody may call a group as they like, so that whoever reads the token must
+	// not go by it.
+	GroupNames bool
+	// RefuseTooLarge makes it ErrTooLarge when not everything fits into MaxBytes; nothing is left out then.
+	RefuseTooLarge bool
 	// MaxBytes is the budget for the returned claims, as encoding/json writes them, in bytes; 0 is no limit.
 	//
 	// What does not fit is left out whole, never in part, and named in the claim ext_omitted, a list. Of several ways
@@ -57,7 +64,7 @@ func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[strin
 	if id == nil || p.ConnectionID == "" {
 		return nil, errors.New("claims: ID token needs an identity and a connection id")
 	}
-	list, known := groups.values(), groups.state == groupsKnown
+	list, known := groups.values(o.GroupNames), groups.state == groupsKnown
 	build := func(withProfile, withGroups bool, omitted []string) map[string]any {
 		profile := map[string]any{}
 		if withProfile {
@@ -82,7 +89,7 @@ func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[strin
 			ClaimProvider: map[string]any{"name": p.Name, "connection_id": p.ConnectionID, "claims": c},
 		}, omitted)
 	}
-	return fit(o.MaxBytes, build, omittedProfile, omittedProGroups, len(profileOf(id.Raw)) > 0, known)
+	return fit(o, build, omittedProfile, omittedProGroups, len(profileOf(id.Raw)) > 0, known)
 }
 
 // AccessToken returns the claims for the host's access token:
@@ -95,30 +102,40 @@ func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[strin
 //
 // It needs no Identity: a host that refreshes its tokens has none any more. The maps are new and the caller's own.
 func AccessToken(groups Groups, extended map[string]any, o TokenOptions) (map[string]any, error) {
-	name := o.ExtraClaimsName
-	if name == "" {
-		name = ClaimExtra
-	} else if err := checkExtraName(name); err != nil {
-		return nil, err
+	name, groupsName := ClaimExtra, ClaimGroups
+	if o.ExtraClaimsName != "" {
+		if err := checkName("ExtraClaimsName", o.ExtraClaimsName); err != nil {
+			return nil, err
+		}
+		name = o.ExtraClaimsName
 	}
-	list, known := groups.values(), groups.state == groupsKnown
+	if o.GroupsName != "" {
+		if err := checkName("GroupsName", o.GroupsName); err != nil {
+			return nil, err
+		}
+		groupsName = o.GroupsName
+	}
+	if name == groupsName {
+		return nil, errors.New("claims: ExtraClaimsName and GroupsName are the same")
+	}
+	list, known := groups.values(o.GroupNames), groups.state == groupsKnown
 	extra := withoutHostClaims(extended)
 	build := func(withExtra, withGroups bool, omitted []string) map[string]any {
 		out := map[string]any{}
 		if known && withGroups {
-			out[ClaimGroups] = list
+			out[groupsName] = list
 		}
 		if len(extra) > 0 && withExtra {
 			out[name] = extra
 		}
 		return withOmitted(out, omitted)
 	}
-	return fit(o.MaxBytes, build, name, ClaimGroups, len(extra) > 0, known)
+	return fit(o, build, name, groupsName, len(extra) > 0, known)
 }
 
 // fit returns the fullest claims within the budget. The first part is given up before the second; a part that is not
 // there anyway is not reported as left out.
-func fit(budget int, build func(first, second bool, omitted []string) map[string]any, first, second string, hasFirst, hasSecond bool) (map[string]any, error) {
+func fit(o TokenOptions, build func(first, second bool, omitted []string) map[string]any, first, second string, hasFirst, hasSecond bool) (map[string]any, error) {
 	for _, try := range []struct{ first, second bool }{{true, true}, {false, true}, {true, false}, {false, false}} {
 		if !try.first && !hasFirst || !try.second && !hasSecond {
 			continue
@@ -135,8 +152,11 @@ func fit(budget int, build func(first, second bool, omitted []string) map[string
 		if err != nil {
 			return nil, fmt.Errorf("claims: a value cannot be written as JSON: %w", err)
 		}
-		if budget <= 0 || len(size) <= budget {
+		if o.MaxBytes <= 0 || len(size) <= o.MaxBytes {
 			return out, nil
+		}
+		if o.RefuseTooLarge {
+			break
 		}
 	}
 	return nil, ErrTooLarge
@@ -149,12 +169,12 @@ func withOmitted(out map[string]any, omitted []string) map[string]any {
 	return out
 }
 
-func checkExtraName(name string) error {
+func checkName(option, name string) error {
 	switch {
 	case len(name) > 128 || !isPrintableASCII(name) || strings.ContainsAny(name, ` "\`):
-		return errors.New("claims: ExtraClaimsName must be 1 to 128 printable ASCII characters without space, quote or backslash")
+		return fmt.Errorf("claims: %s must be 1 to 128 printable ASCII characters without space, quote or backslash", option)
 	case HostClaim(name) && !extraNames[name]:
-		return fmt.Errorf("claims: ExtraClaimsName %q has a meaning of its own in tokens", name)
+		return fmt.Errorf("claims: %s %q has a meaning of its own in tokens", option, name)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -196,6 +197,28 @@ func TestAttack53GroupOfTheRightName(t *testing.T) {
 			require.Equal(t, []string{"named", "teams"}, in.Roles())
 		}
 	}
+}
+
+// Attack 22: whatever a token or a page points to, nothing is sent there, and what was read before is no list.
+func TestAttack22ForeignAddresses(t *testing.T) {
+	stranger := make(chan string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stranger <- r.Header.Get("Authorization") }))
+	defer server.Close()
+	for _, connection := range []string{contosoOAuth2, contosoWSFed} {
+		h := newHouse(t)
+		want := h.inGroups(t, 1500, nil)
+		h.edit(t, connection, func(c *entra.Connection) { c.Groups.Names = true })
+		h.fake.SetFaults(entratest.Faults{ForeignSource: server.URL + "/users"})
+		require.Equal(t, want, groupIDs(t, h.mustSignIn(t, connection, entratest.Maya)))
+		h.fake.SetFaults(entratest.Faults{ForeignSource: server.URL + "/users", ForeignNextLink: server.URL + "/v1.0/next"})
+		h.clock.advance(25 * time.Hour)
+		_, known := h.mustSignIn(t, connection, entratest.Maya).Groups()
+		require.False(t, known)
+		h.fake.SetFaults(entratest.Faults{Throttle: -1, RetryAfter: time.Hour})
+		_, known = h.mustSignIn(t, connection, entratest.Maya).Groups()
+		require.False(t, known)
+	}
+	require.Empty(t, stranger)
 }
 
 func TestGroupFailurePolicies(t *testing.T) {

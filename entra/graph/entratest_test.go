@@ -136,7 +136,7 @@ func TestEntraGroups(t *testing.T) {
 func countAppTokens(s *entratest.Server) int { return s.CountRequests("token") - 3*2 }
 
 // Attack 6, on the wire.
-func TestEntraTokenOfAnotherUser(t *testing.T) {
+func TestAttack6TokenOfAnotherUser(t *testing.T) {
 	s := startEntra(t)
 	e := &credential.Endpoint{HTTPClient: s.Client()}
 	c := graph.New(graph.Config{HTTPClient: s.Client()})

@@ -326,7 +326,7 @@ func TestNullNamesAndDuplicates(t *testing.T) {
 }
 
 // Attack 22: a nextLink on a foreign host does not get the bearer, and the first page is not handed out as the whole.
-func TestForeignNextLink(t *testing.T) {
+func TestAttack22ForeignNextLink(t *testing.T) {
 	for _, link := range []string{
 		"https://evil.example/v1.0/me/transitiveMemberOf", "http://graph.microsoft.com/v1.0/me", "https://graph.microsoft.com.evil.example/v1.0/x",
 		"https://graph.microsoft.com@evil.example/v1.0/x", "https://evil.example#@graph.microsoft.com/v1.0/x", "https://graph.microsoft.com:8443/v1.0/x",
@@ -362,7 +362,7 @@ func TestRedirect(t *testing.T) {
 }
 
 // A failing later page, an unreadable one, one without a list, a circle, or too many: nothing, never the pages before it.
-func TestNeverAPart(t *testing.T) {
+func TestAttack22NeverAPart(t *testing.T) {
 	later := func(res func(r *http.Request) *http.Response) func(*http.Request, string) *http.Response {
 		return func(r *http.Request, _ string) *http.Response {
 			if r.URL.Query().Get("$skiptoken") == "1998" {
