@@ -53,7 +53,7 @@ func importPeople(ctx context.Context, users provisioning.UserStore, connections
 		Connections: entra.View{Connections: connections, By: entra.Environment("migration")},
 		Report: func(r bulk.Result) {
 			if r.Problem != nil {
-				log.WarnContext(ctx, r.Problem.Error()) // the line, the column, what is wrong, what to do; bulk.Rejects writes a file to be mended
+				log.WarnContext(ctx, "not imported", "problem", r.Problem) // the line, the column, what is wrong, what to do; bulk.Rejects writes a file to be mended
 			}
 		},
 	})
