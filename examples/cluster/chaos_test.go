@@ -25,7 +25,7 @@ const (
 	visitors   = 12 // at the same time
 	timesEach  = 4  // sign-ins of one person, at about the same time
 	disasters  = 12 // servers killed, in turn
-	maxRetries = 200
+	maxRetries = 600
 )
 
 // signIns is 2000 where services are required, as in .ci/run, and fewer in a quick run.
