@@ -45,7 +45,7 @@ func TestGroupJSONIsStable(t *testing.T) {
 	assert.Equal(t, `[{"id":"a"},{"id":"b","name":"B","origin":"assigned"},{"id":"","name":"c","origin":"on_premises"}]`, string(data))
 	var back []claims.Group
 	require.NoError(t, json.Unmarshal(data, &back))
-	assert.True(t, claims.Group{ID: "a"} == back[0], "what was stored before there were origins")
+	assert.Equal(t, claims.Group{ID: "a"}, back[0], "what was stored before there were origins")
 }
 
 func TestAccessTokenGroupOptions(t *testing.T) {
@@ -54,11 +54,11 @@ func TestAccessTokenGroupOptions(t *testing.T) {
 	golden(t, `{"extra_claims":{"x":"y"},"https://example.com/groups":["Staff","a"]}`, got, err)
 	got, err = claims.AccessToken(groups, map[string]any{"x": "y"}, claims.TokenOptions{MaxBytes: 46})
 	golden(t, `{"ext_omitted":["extra_claims","ext_groups"]}`, got, err)
-	for _, o := range []claims.TokenOptions{{MaxBytes: 47, RefuseTooLarge: true}} {
+	for _, o := range []claims.TokenOptions{{MaxBytes: 48, RefuseTooLarge: true}} {
 		got, err := claims.AccessToken(groups, map[string]any{"x": "y"}, o)
 		require.ErrorIs(t, err, claims.ErrTooLarge)
 		assert.Nil(t, got)
-		o.MaxBytes = 48
+		o.MaxBytes = 49
 		_, err = claims.AccessToken(groups, map[string]any{"x": "y"}, o)
 		require.NoError(t, err)
 	}

@@ -53,7 +53,7 @@ func (s *Service) enrich(ctx context.Context, t Target, id *claims.Identity, tok
 
 	for what, failed := range map[string]error{"the extended profile": profileErr, "the photo": photoErr} {
 		if failed != nil {
-			s.log.WarnContext(ctx, "Graph did not say "+what, "connection", c.ID, "error", failed)
+			s.log.WarnContext(ctx, "Graph did not say everything", "what", what, "connection", c.ID, "error", failed)
 		}
 	}
 	if groups != nil && challenged(groups.err) {

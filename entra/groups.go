@@ -86,7 +86,7 @@ type groupsLookup struct {
 	err  error
 }
 
-var errNotAsked = errors.New("Microsoft Graph cannot be asked: there is no permission or no credential for it")
+var errNotAsked = errors.New("nobody can ask Microsoft Graph: there is no permission or no credential for it")
 
 // lookup decides what Graph is to be asked; nil is nothing.
 func (s *Service) lookup(t Target, id *claims.Identity, who graphCallers) *groupsLookup {
@@ -141,7 +141,7 @@ func (l *groupsLookup) ask(ctx context.Context, client *graph.Client, told claim
 		}
 	}
 	if l.err == nil && l.query.Names && slices.ContainsFunc(l.list, nameless) {
-		l.err = errors.New("Microsoft Graph keeps back names of groups: they take the permission GroupMember.Read.All")
+		l.err = errors.New("names of groups were kept back by Microsoft Graph: they take the permission GroupMember.Read.All")
 	}
 }
 

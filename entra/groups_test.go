@@ -59,7 +59,7 @@ func TestGroupsOfEveryNumber(t *testing.T) {
 				before := h.fake.CountRequests(entratest.EndpointGraph)
 				in := h.mustSignIn(t, connection, entratest.Maya)
 				got := groupIDs(t, in)
-				require.Equal(t, len(want), len(got))
+				require.Len(t, got, len(want))
 				require.True(t, slices.Equal(want, got), "%d over %s", n, connection)
 				list, _ := in.Groups()
 				for _, g := range list {

@@ -20,7 +20,7 @@ type latency struct {
 }
 
 func (l latency) RoundTrip(r *http.Request) (*http.Response, error) {
-	time.Sleep(l.by)
+	<-time.After(l.by)
 	return l.next.RoundTrip(r)
 }
 

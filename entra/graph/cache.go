@@ -54,7 +54,7 @@ func (c *cache) get(key answerKey, now time.Time) (answer, bool) {
 	if e == nil {
 		return answer{}, false
 	}
-	one := e.Value.(*cached)
+	one := of(e)
 	if age := now.Sub(one.at); age < 0 || age >= c.keep { // of the future is of no known age
 		c.drop(e)
 		return answer{}, false
@@ -76,13 +76,17 @@ func (c *cache) put(key answerKey, value answer, now time.Time) {
 	}
 	c.kept[key] = c.order.PushBack(&cached{key, now, value})
 	c.held += value.weight()
-	for oldest := c.order.Front(); c.held > maxKept || now.Sub(oldest.Value.(*cached).at) >= c.keep; oldest = c.order.Front() {
+	for oldest := c.order.Front(); c.held > maxKept || now.Sub(of(oldest).at) >= c.keep; oldest = c.order.Front() {
 		c.drop(oldest)
 	}
 }
 
 func (c *cache) drop(e *list.Element) {
-	one := c.order.Remove(e).(*cached)
+	one := of(e)
+	c.order.Remove(e)
 	delete(c.kept, one.key)
 	c.held -= one.value.weight()
 }
+
+// of is what the order holds, and nothing else is put into it.
+func of(e *list.Element) *cached { return e.Value.(*cached) } //nolint:forcetypeassert // see above

@@ -82,7 +82,7 @@ func TestTurnsOfATenant(t *testing.T) {
 		slow := func(ctx context.Context) (string, error) {
 			most.Store(max(most.Load(), working.Add(1)))
 			defer working.Add(-1)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return "", errors.New("enough seen")
 		}
 		c := graph.New(graph.Config{PerTenant: 3, HTTPClient: &http.Client{}, Timeout: 3500 * time.Millisecond})
