@@ -47,5 +47,6 @@
 // edits the other.
 //
 // The map: config.go (the Store, names of tables), engine.go (what differs), run.go (statements, transactions, what is tried again), migrate.go, connections.go
-// and listing.go, users.go, users_row.go (columns and JSON), users_change.go, users_list.go, bulk.go, flows.go, replay.go, sweep.go, cache.go and feed.go.
+// and listing.go, users.go, users_row.go (columns and JSON), users_change.go, users_list.go, bulk.go, flows.go, replay.go, sweep.go,
+// reseal.go (rotating the key), cache.go and feed.go.
 package sqlstore

@@ -172,15 +172,15 @@ func (s *Store) savepoint(ctx context.Context, f func(unit) error) error {
 	return err
 }
 
-// failed gives an error its words. One that comes from the end of the context is the context's, whatever the driver makes of it, and one
-// that outlasted all attempts is what others is: somebody else's write went through, so the caller reads again.
+// failed gives an error its words. One that comes from the end of the context is the context's, whatever the driver makes of it; a unique key that is
+// taken is what others is, if that is not nil. What outlasted all attempts stays what it is: trouble that may pass.
 func (s *Store) failed(ctx context.Context, what string, err, others error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("sqlstore: %s: %w", what, ctx.Err())
-	case others != nil && (s.engine.Taken(err) || s.engine.Again(err)):
+	case others != nil && s.engine.Taken(err):
 		return fmt.Errorf("sqlstore: %s: %w", what, others)
 	}
 	return fmt.Errorf("sqlstore: %s: %w", what, err)

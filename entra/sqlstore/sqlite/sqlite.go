@@ -80,7 +80,7 @@ func engine() sqlstore.Engine {
 			code := code(err)
 			return code == codes.SQLITE_CONSTRAINT_UNIQUE || code == codes.SQLITE_CONSTRAINT_PRIMARYKEY
 		},
-		Again:  func(err error) bool { return code(err) == codes.SQLITE_BUSY_SNAPSHOT },
+		Again:  func(err error) bool { return code(err)&0xff == codes.SQLITE_BUSY }, // busy_timeout was not enough: nobody queues fairly for the file
 		Locked: locked,
 	}
 }
