@@ -66,6 +66,11 @@ func (b *bulk) create(ctx context.Context, u unit) error {
 	if _, err := u.ExecContext(ctx, s.sql("DELETE FROM {identities} WHERE environment = ? AND hash = ''"), s.config.Environment); err != nil {
 		return err
 	}
+	if s.engine.Bulk != "" && u.conn != nil { // in a transaction of the host's it would stay
+		if _, err := u.ExecContext(ctx, s.engine.Bulk); err != nil {
+			return err
+		}
+	}
 	taken, err := b.taken(ctx, u)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@
 //	                  SQLite               PostgreSQL                MySQL, MariaDB
 //	driver            modernc.org/sqlite   jackc/pgx/v5              go-sql-driver/mysql
 //	meant for         one machine          any number                any number
-//	writers           one at a time        side by side              side by side
+//	writers           one at a time        in parallel               in parallel
 //	taking a flow     DELETE … RETURNING   DELETE … RETURNING        the same on MariaDB, a transaction on MySQL
 //	many users        INSERT, 500 rows     COPY                      INSERT, 500 rows
 //	changes are told  asked, 4 per second  LISTEN, and asked         asked, 4 per second

@@ -35,6 +35,8 @@ type Engine struct {
 	Locked func(ctx context.Context, conn *sql.Conn, name string, f func() error) error
 	// Copy puts rows into a table within the open transaction of conn, faster than INSERT. nil: INSERT it is.
 	Copy func(ctx context.Context, conn *sql.Conn, schema, table string, columns []string, rows [][]any) error
+	// Bulk is a query at the start of a transaction that brings in many rows. "": none.
+	Bulk string
 	// Notify is a statement with one parameter, the feed's channel, that wakes those who listen when the transaction is committed. "": nobody listens.
 	Notify string
 	// Listen makes conn listen to the channel; the function that it returns waits until something was heard, until

@@ -21,15 +21,15 @@ import (
 type engine struct {
 	name, driver string
 	// empty makes an empty database and returns its data source name. It skips the test where the server is not installed.
-	empty func(t *testing.T) string
+	empty func(t testing.TB) string
 	// over returns a Store in a database, which the tables may be missing in.
 	over func(ctx context.Context, db *sql.DB, c sqlstore.Config) (*sqlstore.Store, error)
 }
 
 var engines = []engine{
-	{"sqlite", "sqlite", func(t *testing.T) string { return sqlite.DSN(filepath.Join(t.TempDir(), "a store ?#%.db")) }, sqlite.New},
-	{"postgres", "pgx", func(t *testing.T) string { return testservers.Postgres(t).Database(t) }, postgres.New},
-	{"mariadb", "mysql", func(t *testing.T) string { return testservers.MariaDB(t).Database(t) + "?interpolateParams=true" }, mysql.New},
+	{"sqlite", "sqlite", func(t testing.TB) string { return sqlite.DSN(filepath.Join(t.TempDir(), "a store ?#%.db")) }, sqlite.New},
+	{"postgres", "pgx", func(t testing.TB) string { return testservers.Postgres(t).Database(t) }, postgres.New},
+	{"mariadb", "mysql", func(t testing.TB) string { return testservers.MariaDB(t).Database(t) + "?interpolateParams=true" }, mysql.New},
 }
 
 func (e engine) open(t *testing.T, dsn string) *sql.DB {

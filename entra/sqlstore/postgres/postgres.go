@@ -51,6 +51,9 @@ func New(_ context.Context, db *sql.DB, c sqlstore.Config) (*sqlstore.Store, err
 	return sqlstore.New(db, engine(), c)
 }
 
+// bulk is for tables that grow faster than their statistics: a plan that was made for an empty table reads all of it for each step of an import.
+const bulk = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)"
+
 func engine() sqlstore.Engine {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -66,7 +69,7 @@ func engine() sqlstore.Engine {
 			c := code(err)
 			return c == "40001" || c == "40P01" // serialization_failure, deadlock_detected
 		},
-		Locked: locked, Copy: copyRows, Notify: "SELECT pg_notify(?, '')", Listen: listen,
+		Locked: locked, Copy: copyRows, Bulk: bulk, Notify: "SELECT pg_notify(?, '')", Listen: listen,
 	}
 }
 
