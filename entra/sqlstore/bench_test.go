@@ -70,6 +70,6 @@ func BenchmarkSignIn(b *testing.B) {
 				}
 			}
 		})
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "signins/s")
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sign-ins/s")
 	})
 }
