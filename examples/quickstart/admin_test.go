@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -246,6 +247,26 @@ func TestPlaces(t *testing.T) {
 	v.send(http.MethodPost, "/place", url.Values{"application": {"<script>"}, "organization": {"<script>"}}, nil)
 	_, body = v.send(http.MethodGet, "/", nil, nil)
 	assert.Contains(t, body, "to Portal.")
+
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(&http.Cookie{Name: placeCookie, Value: "nowhere:nobody"})
+	assert.Equal(t, place{Application: applications[0]}, placeOf(r), "what a browser says is looked up, not believed")
+}
+
+// Whoever becomes somebody else while their test is under way does not get its report, and neither does who began no test.
+func TestReportsOfOthers(t *testing.T) {
+	h := startHost(t)
+	v := newVisitor(t, h)
+	res, _ := v.send(http.MethodPost, "/connections/contoso/test", url.Values{}, nil)
+	back, err := h.source.fake.Authenticate(t.Context(), res.Header.Get("Location"), entratest.Ann)
+	require.NoError(t, err)
+	v.send(http.MethodPost, "/connections/as", url.Values{"as": {"adatum"}}, nil)
+	res, body := v.answer(back)
+	assert.Equal(t, http.StatusForbidden, res.StatusCode)
+	assert.Contains(t, body, "This test is over")
+	v.send(http.MethodPost, "/connections/as", url.Values{"as": {""}}, nil)
+	_, body = v.send(http.MethodGet, "/connections/contoso/test", nil, nil)
+	assert.NotContains(t, body, "Ann Archer")
 }
 
 func TestConnectionsIn(t *testing.T) {

@@ -265,6 +265,10 @@ func TestRestart(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, entratest.Ann, u.Profile.Email)
 
+	// A real tenant's connections are not mixed with the fake one's.
+	_, err = openStore(t.Context(), data, realEntra)
+	require.ErrorContains(t, err, `it holds connections of "quickstart"`)
+
 	// Without the key the data opens nothing, and says so instead of beginning anew over it.
 	require.NoError(t, os.Remove(strings.TrimSuffix(data, "json")+"key"))
 	_, err = newHost(t.Context(), "http://localhost:8082", data, false, log)
