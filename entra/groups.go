@@ -214,10 +214,12 @@ func (s *Service) requireGroup(ctx context.Context, in *SignIn) error {
 		if err != nil {
 			return err
 		}
-		if u == nil || !s.groupsCount(in.Connection, u) {
+		if u != nil {
+			list, known = u.GroupsBefore(in.Connection.ID, s.now(), in.Connection.Groups.maxAge(s.cfg.GroupsMaxAge))
+		}
+		if !known {
 			return groupsUnknown(nil)
 		}
-		list = u.Groups
 	}
 	for _, g := range list {
 		if g.ID != "" && slices.Contains(o.Required, g.ID) || g.NameTrusted() && slices.Contains(o.Required, g.Name) {
@@ -250,16 +252,12 @@ func (s *Service) storedUser(ctx context.Context, in *SignIn) (*provisioning.Use
 
 // groupsBefore falls back on the groups that the user had at an earlier sign-in, while they are young enough.
 func (s *Service) groupsBefore(in *SignIn) {
-	if _, known := in.groups.Known(); known || !in.Connection.UserGroups || in.User == nil || !s.groupsCount(in.Connection, in.User) {
+	if _, known := in.groups.Known(); known || !in.Connection.UserGroups || in.User == nil {
 		return
 	}
-	in.groups, in.GroupsFrom, in.GroupsAt = claims.KnownGroups(in.User.Groups), groupsFromBefore, in.User.GroupsAt
-}
-
-// groupsCount reports whether the groups known before are young enough; of the future they are of no known time.
-func (s *Service) groupsCount(c *Connection, u *provisioning.User) bool {
-	age := s.now().Sub(u.GroupsAt)
-	return !u.GroupsAt.IsZero() && age >= 0 && age <= c.Groups.maxAge(s.cfg.GroupsMaxAge)
+	if list, ok := in.User.GroupsBefore(in.Connection.ID, s.now(), in.Connection.Groups.maxAge(s.cfg.GroupsMaxAge)); ok {
+		in.groups, in.GroupsFrom, in.GroupsAt = claims.KnownGroups(list), groupsFromBefore, in.User.GroupsAt
+	}
 }
 
 // rules are the host's for this connection; nil where it has none at all. One that says nothing sensible gives nothing.

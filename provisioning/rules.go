@@ -131,8 +131,12 @@ func (p Policy) rolesFor(groups claims.Groups, old *User) *[]string {
 		return nil
 	}
 	list, known := groups.Known()
-	if !known && p.groupsCount(old) {
-		list = old.Groups
+	if !known {
+		most := p.GroupsMaxAge
+		if most == 0 {
+			most = DefaultGroupsMaxAge
+		}
+		list, _ = old.GroupsBefore(p.ConnectionID, p.Now, most)
 	}
 	roles := Roles(Grants(p.Rules, list))
 	if slices.Equal(roles, old.Roles) {
@@ -141,12 +145,20 @@ func (p Policy) rolesFor(groups claims.Groups, old *User) *[]string {
 	return &roles
 }
 
-// groupsCount reports whether the groups known before are young enough to stand for those that are not known now. A time in the future is of no known age.
-func (p Policy) groupsCount(u *User) bool {
-	most := p.GroupsMaxAge
-	if most == 0 {
-		most = DefaultGroupsMaxAge
+// GroupsBefore returns the groups that an earlier sign-in through the connection told, if they may stand for those that are not known now: they are at most so
+// old, and no other connection can have told them, whose groups are another tenant's. A time in the future is of no known age.
+func (u *User) GroupsBefore(connectionID string, now time.Time, most time.Duration) (list []claims.Group, ok bool) {
+	held := false
+	for _, k := range u.Keys {
+		switch {
+		case k.ConnectionID == connectionID:
+			held = true
+		case k.Enterprise():
+			return nil, false
+		}
 	}
-	age := p.Now.Sub(u.GroupsAt)
-	return !u.GroupsAt.IsZero() && age >= 0 && age <= most
+	if age := now.Sub(u.GroupsAt); !held || u.GroupsAt.IsZero() || age < 0 || age > most {
+		return nil, false
+	}
+	return slices.Clone(u.Groups), true
 }

@@ -3,6 +3,7 @@ package provisioning_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -64,4 +65,39 @@ func TestGrantsAreExplained(t *testing.T) {
 	assert.NotNil(t, provisioning.Roles(nil))
 	groups[0], groups[1] = groups[1], groups[0]
 	assert.Equal(t, got, provisioning.Grants(rules, groups), "whatever order Entra chose")
+}
+
+// Groups known before stand in only for the connection that told them: another one's are those of another tenant, whose administrator may call them anything.
+func TestGroupsBefore(t *testing.T) {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	own := provisioning.Key{ConnectionID: "c1", Authority: "t1", Subject: "o1"}
+	other := provisioning.Key{ConnectionID: "c2", Authority: "t2", Subject: "o2"}
+	imported := provisioning.ImportKey("hr", "17")
+	tests := map[string]struct {
+		keys []provisioning.Key
+		at   time.Time
+		ok   bool
+	}{
+		"young":                    {[]provisioning.Key{imported, own}, now.Add(-time.Hour), true},
+		"at the limit":             {[]provisioning.Key{own}, now.Add(-24 * time.Hour), true},
+		"too old":                  {[]provisioning.Key{own}, now.Add(-24*time.Hour - 1), false},
+		"of the future":            {[]provisioning.Key{own}, now.Add(time.Second), false},
+		"never":                    {[]provisioning.Key{own}, time.Time{}, false},
+		"another connection's":     {[]provisioning.Key{other}, now.Add(-time.Hour), false},
+		"one of two":               {[]provisioning.Key{own, other}, now.Add(-time.Hour), false},
+		"nobody's but an import's": {[]provisioning.Key{imported}, now.Add(-time.Hour), false},
+	}
+	groups := []claims.Group{{ID: "99999999-aaaa-4bbb-8ccc-888888888888"}}
+	for name, test := range tests {
+		u := &provisioning.User{Keys: test.keys, Groups: groups, GroupsAt: test.at}
+		got, ok := u.GroupsBefore("c1", now, 24*time.Hour)
+		assert.Equal(t, test.ok, ok, name)
+		if test.ok {
+			assert.Equal(t, groups, got, name)
+		} else {
+			assert.Nil(t, got, name)
+		}
+	}
+	_, ok := (&provisioning.User{Keys: []provisioning.Key{own}, GroupsAt: now}).GroupsBefore("c1", now, -1)
+	assert.False(t, ok, "not at all")
 }
