@@ -21,7 +21,7 @@ import (
 // while the cookie holds a random value whose hash is sealed inside. So state is single use, and bound to the browser, the
 // connection and the callback (RFC 9700 section 2.1 and 4.7).
 type flow struct {
-	ID           string            `json:"i"`           // goes into the replay store when the flow is consumed
+	ID           string            `json:"i"`           // goes into the replay store when a flow that is a cookie is consumed
 	State        string            `json:"s"`           // the value that went to the provider
 	Cookie       string            `json:"k,omitempty"` // with a FlowStore: hash of the cookie's value
 	Connection   string            `json:"c"`
@@ -150,8 +150,12 @@ func (s *Service) open(ctx context.Context, strategy Strategy, state, value stri
 	return f, nil
 }
 
-// consume marks the flow as used, before anything is asked of the network: of any number of answers to it one goes on.
+// consume marks the flow as used, before anything is asked of the network: of any number of answers to it one goes on. One that was kept by a FlowStore was
+// used up as it was taken.
 func (s *Service) consume(ctx context.Context, f *flow) error {
+	if s.cfg.Flows != nil {
+		return nil
+	}
 	// The store keeps it a little longer than the flow lives, so that machines whose clocks differ agree.
 	until := time.Unix(f.Expires, 0).Add(time.Minute).UTC()
 	first, err := s.cfg.Replay.Remember(ctx, hash("flow", s.cfg.Environment, f.ID), until)

@@ -27,31 +27,41 @@ func TestFlowComesBack(t *testing.T) {
 	require.Equal(t, annObject, in.Identity.ObjectID)
 }
 
+// eachPlace runs a test with flows in the cookie and in a store.
+func eachPlace(t *testing.T, test func(t *testing.T, s *stage)) {
+	t.Helper()
+	for name, flows := range map[string]entra.FlowStore{"cookie": nil, "store": newShelfOfFlows()} {
+		t.Run(name, func(t *testing.T) { test(t, newStage(t, func(c *entra.Config) { c.Flows = flows })) })
+	}
+}
+
 func TestFlowIsUsedOnce(t *testing.T) {
-	s := newStage(t)
-	d := s.begin(t, entra.BeginOptions{})
-	_, err := s.Finish(t.Context(), answer(t, d, d.Cookie))
-	require.NoError(t, err)
-	_, err = s.Finish(t.Context(), answer(t, d, d.Cookie))
-	requireKind(t, entra.KindFlow, err)
-	require.Equal(t, 1, s.door.finished, "the second answer never reaches the provider")
+	eachPlace(t, func(t *testing.T, s *stage) {
+		d := s.begin(t, entra.BeginOptions{})
+		_, err := s.Finish(t.Context(), answer(t, d, d.Cookie))
+		require.NoError(t, err)
+		_, err = s.Finish(t.Context(), answer(t, d, d.Cookie))
+		requireKind(t, entra.KindFlow, err)
+		require.Equal(t, 1, s.door.finished, "the second answer never reaches the provider")
+	})
 }
 
 func TestFlowIsUsedOnceConcurrently(t *testing.T) {
-	s := newStage(t)
-	d := s.begin(t, entra.BeginOptions{})
-	a := answer(t, d, d.Cookie)
-	var good atomic.Int32
-	var wg sync.WaitGroup
-	for range 32 {
-		wg.Go(func() {
-			if _, err := s.Finish(context.Background(), a); err == nil {
-				good.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	require.EqualValues(t, 1, good.Load())
+	eachPlace(t, func(t *testing.T, s *stage) {
+		d := s.begin(t, entra.BeginOptions{})
+		a := answer(t, d, d.Cookie)
+		var good atomic.Int32
+		var wg sync.WaitGroup
+		for range 32 {
+			wg.Go(func() {
+				if _, err := s.Finish(context.Background(), a); err == nil {
+					good.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, 1, good.Load())
+	})
 }
 
 // An answer that says "error" is somebody's answer to one sign-in, and uses it up like any other.
@@ -72,29 +82,26 @@ func TestErrorAnswerUsesUpItsFlow(t *testing.T) {
 }
 
 func TestFlowBelongsToItsBrowser(t *testing.T) {
-	for name, flows := range map[string]entra.FlowStore{"cookie": nil, "store": newShelfOfFlows()} {
-		t.Run(name, func(t *testing.T) {
-			s := newStage(t, func(c *entra.Config) { c.Flows = flows })
-			mine, theirs := s.begin(t, entra.BeginOptions{}), s.begin(t, entra.BeginOptions{})
+	eachPlace(t, func(t *testing.T, s *stage) {
+		mine, theirs := s.begin(t, entra.BeginOptions{}), s.begin(t, entra.BeginOptions{})
 
-			_, err := s.Finish(t.Context(), answer(t, mine))
-			requireKind(t, entra.KindFlow, err)
-			_, err = s.Finish(t.Context(), answer(t, mine, theirs.Cookie))
-			requireKind(t, entra.KindFlow, err)
+		_, err := s.Finish(t.Context(), answer(t, mine))
+		requireKind(t, entra.KindFlow, err)
+		_, err = s.Finish(t.Context(), answer(t, mine, theirs.Cookie))
+		requireKind(t, entra.KindFlow, err)
 
-			// Their cookie under the name of mine: the state sealed inside, or the cookie's hash, tells.
-			forged := *theirs.Cookie
-			forged.Name = mine.Cookie.Name
-			again := s.begin(t, entra.BeginOptions{})
-			forged.Name = again.Cookie.Name
-			_, err = s.Finish(t.Context(), answer(t, again, &forged))
-			requireKind(t, entra.KindFlow, err)
-			require.Zero(t, s.door.finished)
+		// Their cookie under the name of mine: the state sealed inside, or the cookie's hash, tells.
+		forged := *theirs.Cookie
+		forged.Name = mine.Cookie.Name
+		again := s.begin(t, entra.BeginOptions{})
+		forged.Name = again.Cookie.Name
+		_, err = s.Finish(t.Context(), answer(t, again, &forged))
+		requireKind(t, entra.KindFlow, err)
+		require.Zero(t, s.door.finished)
 
-			_, err = s.Finish(t.Context(), answer(t, theirs, theirs.Cookie))
-			require.NoError(t, err)
-		})
-	}
+		_, err = s.Finish(t.Context(), answer(t, theirs, theirs.Cookie))
+		require.NoError(t, err)
+	})
 }
 
 // A sibling domain that can set cookies of one name must not lock the real one out (attack: cookie tossing).

@@ -21,7 +21,7 @@
 //   - Secrets of connections are sealed by Config.Sealer before they reach the database ([entra.EncodeConnection]).
 //   - A [Cache] says of a connection nothing that stopped being true more than a second ago ([Bound]), also while it cannot reach the database.
 //   - A known person's sign-in, begin and finish together and with a Cache, takes two statements over OpenID Connect and three over WS-Federation; with flows in the
-//     database two more. Every statement has its index.
+//     database one more. Every statement has its index.
 //   - No goroutine, but the one in which a host calls [Cache.Run].
 //
 // # What the engines do differently
