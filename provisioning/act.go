@@ -56,8 +56,8 @@ type Order struct {
 }
 
 // Rebind moves an identity: its user is known by the key to afterwards, and by the key from no more. It is for a person whose account at the
-// provider was made anew, or moved to another tenant; the keys may be of two connections. Whatever waited for the user at the connection of to is dropped; profile,
-// groups and memberships stay until the next sign-in.
+// provider was made anew, or moved to another tenant; the keys may be of two connections. Whatever waited for the user at the connection of to is dropped; profile
+// and memberships stay, and groups and roles too where connection and tenant do: otherwise they are another tenant's word, and go.
 //
 // It reports whether anything changed, or with DryRun would change: a user who holds to already, and from no more, is left alone. userID must name the holder.
 //
@@ -117,9 +117,21 @@ func (p *Provisioner) planRebind(ctx context.Context, userID string, from, to Ke
 	if from == to {
 		return before, Change{}, nil
 	}
-	return before, Change{
-		Version: before.Version, DropKeys: []Key{from}, AddKeys: []Key{to}, Pending: withoutPending(before.Pending, to.ConnectionID),
-	}, nil
+	c := Change{Version: before.Version, DropKeys: []Key{from}, AddKeys: []Key{to}, Pending: withoutPending(before.Pending, to.ConnectionID)}
+	if from.ConnectionID != to.ConnectionID || from.Authority != to.Authority {
+		p.forgetGroups(before, &c) // what a group is called there says nothing of one here, should the first sign-in not learn them
+	}
+	return before, c, nil
+}
+
+// forgetGroups takes away the groups that sign-ins brought, and what they gave.
+func (p *Provisioner) forgetGroups(u *User, c *Change) {
+	if len(u.Groups) > 0 {
+		c.Groups, c.GroupsAt = emptied(u.Groups), p.now().UTC()
+	}
+	if len(u.Roles) > 0 {
+		c.Roles = emptied(u.Roles)
+	}
 }
 
 // Unlink takes an identity from the user, and with it the groups and roles that sign-ins brought. The person is a stranger from then on: at their next sign-in
@@ -142,12 +154,7 @@ func (p *Provisioner) Unlink(ctx context.Context, o Order, userID string, k Key)
 			return u, Change{}, refuseAct(ErrTaken, "another user holds the identity")
 		}
 		c := Change{Version: u.Version, DropKeys: []Key{k}}
-		if len(u.Groups) > 0 {
-			c.Groups, c.GroupsAt = emptied(u.Groups), p.now().UTC()
-		}
-		if len(u.Roles) > 0 {
-			c.Roles = emptied(u.Roles)
-		}
+		p.forgetGroups(u, &c)
 		return u, c, nil
 	})
 }

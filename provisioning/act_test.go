@@ -105,7 +105,8 @@ func TestRebind(t *testing.T) {
 	u := d.user(t, "ann")
 	require.ElementsMatch(t, []provisioning.Key{provisioning.ImportKey("kinde", "1"), mergedKey()}, u.Keys)
 	require.Empty(t, u.Pending, "nobody else may come in by what waited")
-	require.Equal(t, ann.Groups, u.Groups)
+	require.Empty(t, u.Groups, "they are the old tenant's")
+	require.Empty(t, u.Roles)
 	require.Equal(t, []provisioning.Audit{{Event: provisioning.EventRebound, Time: now, UserID: "ann", ConnectionID: conn, Key: mergedKey(), From: annKey(), Actor: operator.By, Note: "ticket 7"}}, d.audits)
 
 	changed, err = d.Rebind(t.Context(), operator, "ann", annKey(), mergedKey())
@@ -113,6 +114,30 @@ func TestRebind(t *testing.T) {
 	require.False(t, changed, "doing it again changes nothing")
 	require.Equal(t, u, d.user(t, "ann"))
 	require.Len(t, d.audits, 1)
+}
+
+// What one connection or tenant said of groups gives nothing at another, should the first sign-in there not learn them.
+func TestRebindGroups(t *testing.T) {
+	for to, kept := range map[provisioning.Key]bool{
+		{conn, tenant, oldOID}:          true, // an account that was made anew
+		{conn, tenant2, annOID}:         false,
+		{"conn_other", tenant, annOID}:  false,
+		{"conn_other", tenant2, annOID}: false,
+	} {
+		d := newDesk(t, holds("ann", annKey()))
+		before := d.user(t, "ann")
+		_, err := d.Rebind(t.Context(), operator, "ann", annKey(), to)
+		require.NoError(t, err)
+		u := d.user(t, "ann")
+		list, _ := u.GroupsBefore(to.ConnectionID, now, 24*time.Hour)
+		if kept {
+			require.Equal(t, before.Groups, list)
+			require.Equal(t, before.Roles, u.Roles)
+			continue
+		}
+		require.Empty(t, list, to)
+		require.Empty(t, u.Roles, to)
+	}
 }
 
 func TestRebindRefuses(t *testing.T) {
