@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	driver "modernc.org/sqlite"
@@ -21,7 +22,7 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Open opens the file, and makes it if there is none: write-ahead log, synced at checkpoints, five seconds of patience for other processes. The caller
+// Open opens the file, and makes it, for its owner alone, if there is none: write-ahead log, synced at checkpoints, five seconds of patience for other processes. The caller
 // closes the database after the Store's last use.
 //
 // With synchronous=NORMAL, which this is, a power failure can undo the last moments but corrupts nothing. A sign-in that was
@@ -29,6 +30,9 @@ var migrations embed.FS
 func Open(ctx context.Context, file string, c sqlstore.Config) (*sqlstore.Store, *sql.DB, error) {
 	if file == "" || strings.Contains(file, ":memory:") {
 		return nil, nil, errors.New("sqlite: a file is required: package memory keeps things in memory")
+	}
+	if err := makeFile(file); err != nil {
+		return nil, nil, err
 	}
 	db, err := sql.Open("sqlite", DSN(file))
 	if err != nil {
@@ -39,6 +43,15 @@ func Open(ctx context.Context, file string, c sqlstore.Config) (*sqlstore.Store,
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return store, db, nil
+}
+
+// makeFile makes the file, if there is none, for its owner alone: SQLite would let all users of the machine read who signs in. Its other files get the same mode.
+func makeFile(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the host names the file
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	return f.Close()
 }
 
 // DSN returns the data source name that Open uses, for sql.Open("sqlite", …).

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,13 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, err)
 	defer db.Close()
 	require.NoError(t, s.Migrate(t.Context()))
-	require.FileExists(t, file)
+	if runtime.GOOS != "windows" {
+		for _, name := range []string{file, file + "-wal", file + "-shm"} {
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "nobody else on this machine reads who signs in")
+		}
+	}
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "5000", "foreign_keys": "1"} {
 		var got string
 		require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
