@@ -3,6 +3,7 @@ package provisioning_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -17,6 +18,7 @@ import (
 // Whatever happens, in whatever order, with a store that fails at random: no identity ever belongs to two users, no user gains one without evidence, and
 // doing a thing again changes nothing.
 func TestRandomHistories(t *testing.T) {
+	moreHistories(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		t.Repeat(map[string]func(*rapid.T){
@@ -25,6 +27,20 @@ func TestRandomHistories(t *testing.T) {
 			"": w.holds,
 		})
 	})
+}
+
+// moreHistories asks rapid for more than its hundred, unless whoever runs the test says how many: of the guards that this test has been seen to miss when
+// they are taken out, the one that most histories do not touch took 175 of them to find.
+func moreHistories(t *testing.T) {
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
+	checks := flag.Lookup("rapid.checks")
+	require.NotNil(t, checks)
+	if !said && !testing.Short() {
+		before := checks.Value.String()
+		require.NoError(t, checks.Value.Set("1000"))
+		t.Cleanup(func() { require.NoError(t, checks.Value.Set(before)) })
+	}
 }
 
 // signIn lets a person sign in through a connection, and again.
