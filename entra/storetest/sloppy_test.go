@@ -57,7 +57,8 @@ func (s *sloppy) gap() {
 		return
 	}
 	s.waiting = true
-	for end := time.Now().Add(50 * time.Millisecond); s.waiting && time.Now().Before(end); {
+	end := time.Now().Add(50 * time.Millisecond)
+	for turns := 0; s.waiting && (turns < 5000 || time.Now().Before(end)); turns++ { // the turns count where the machine is busy with other things
 		s.mu.Unlock()
 		runtime.Gosched()
 		s.mu.Lock()

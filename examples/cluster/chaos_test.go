@@ -22,10 +22,13 @@ import (
 )
 
 const (
-	visitors   = 12 // at the same time
-	timesEach  = 4  // sign-ins of one person, at about the same time
-	disasters  = 12 // servers killed, in turn
-	maxRetries = 600
+	visitors  = 12 // at the same time
+	timesEach = 4  // sign-ins of one person, at about the same time
+	disasters = 12 // servers killed, in turn
+
+	// patience ends the test, with what has become of the people by then, while there is still time to say so before go test's own limit (15 minutes in
+	// .ci/run). People have no other: how long a database takes to come back depends on what else the machine does.
+	patience = 10 * time.Minute
 )
 
 // signIns is 2000 where services are required, as in .ci/run, and fewer in a quick run.
@@ -45,16 +48,18 @@ func TestDisasters(t *testing.T) {
 	p := &party{t: t, c: c, keys: keys, client: newClient(), accepted: map[string]string{}}
 	began := time.Now()
 
-	ctx, done := context.WithCancel(t.Context())
+	limit, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ctx, done := context.WithCancel(limit)
 	defer done()
 	var beside sync.WaitGroup
 	beside.Go(func() { p.edit(ctx) })
-	beside.Go(func() { p.disasters(ctx, n, database) })
+	beside.Go(func() { p.disasters(ctx, limit, n, database) })
 	next, people := atomic.Int64{}, sync.WaitGroup{}
 	for range visitors {
 		people.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				p.signIn(t.Context(), i)
+				p.signIn(limit, i)
 			}
 		})
 	}
@@ -115,10 +120,12 @@ func (p *party) accept(s session) {
 // signIn signs a person in, however often it takes. What goes wrong on the way must be a page that says so.
 func (p *party) signIn(ctx context.Context, i int) {
 	address := addressOf(i / timesEach)
-	for try := range maxRetries {
+	for try := 0; ; try++ {
 		v := p.c.newVisitor(p.client)
 		err := p.try(ctx, v, i, address)
 		switch {
+		case ctx.Err() != nil:
+			return // check counts who is not signed in
 		case err == nil:
 			p.signedIn.Add(1)
 			if try > 0 {
@@ -136,7 +143,6 @@ func (p *party) signIn(ctx context.Context, i int) {
 			return
 		}
 	}
-	p.t.Errorf("%s is not signed in after %d tries", address, maxRetries)
 }
 
 // try is one way from the address to the account page.
@@ -233,7 +239,7 @@ func (p *party) replay(ctx context.Context, v *visitor, m message) {
 
 // account looks at the account page, which any server has.
 func (p *party) account(ctx context.Context, v *visitor) error {
-	for range maxRetries {
+	for {
 		a, err := v.send(ctx, "", v.message(http.MethodGet, "/account", ""))
 		switch {
 		case err != nil:
@@ -245,11 +251,11 @@ func (p *party) account(ctx context.Context, v *visitor) error {
 		}
 		p.pages.Add(1) // its server died; the person reloads
 	}
-	return errors.New("no account page")
 }
 
 // disasters kills a server whenever so many people have signed in, and lets the others go on before it comes back; in the middle it kills the database.
-func (p *party) disasters(ctx context.Context, n int, database *testservers.Server) {
+// It ends with ctx; what it has begun to start may take until limit.
+func (p *party) disasters(ctx, limit context.Context, n int, database *testservers.Server) {
 	reached := func(share int) bool { // share of all sign-ins in percent
 		for p.signedIn.Load()*100 < int64(n*share) {
 			select {
@@ -275,7 +281,7 @@ func (p *party) disasters(ctx context.Context, n int, database *testservers.Serv
 		}
 		p.killed.Add(1)
 		reached(at + 3)
-		if err := m.start(p.t.Context()); err != nil {
+		if err := m.start(limit); err != nil {
 			p.t.Errorf("start: %v", err)
 			return
 		}
@@ -310,7 +316,7 @@ func (p *party) editOnce(ctx context.Context) error {
 // check looks at what is in the database in the end.
 func (p *party) check(n int) {
 	t, ctx := p.t, p.t.Context()
-	require.EqualValues(t, n, p.signedIn.Load())
+	require.EqualValues(t, n, p.signedIn.Load(), "everybody is signed in within %s", patience)
 	require.Zero(t, p.twice.Load())
 	require.Positive(t, p.replays.Load())
 	require.Positive(t, p.races.Load())

@@ -68,7 +68,7 @@ func startCluster(ctx context.Context, o options, log *slog.Logger) (_ *cluster,
 	var addresses []string
 	for i := range 2 {
 		t.Name = fmt.Sprintf("server %d", i+1)
-		if t.Listen, err = freeAddress(ctx); err != nil {
+		if t.Listen, err = testservers.FreeAddress(); err != nil {
 			return nil, err
 		}
 		m := &machine{task: t}
@@ -187,12 +187,4 @@ func (c *cluster) close() {
 	for _, f := range slices.Backward(c.closers) {
 		f()
 	}
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "localhost:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -61,12 +61,12 @@ func newRedisCluster(dir string) (engine, error) {
 }
 
 func freePort() (string, error) {
-	free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	address, err := FreeAddress()
 	if err != nil {
 		return "", err
 	}
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	return port, errors.Join(err, free.Close())
+	_, port, err := net.SplitHostPort(address)
+	return port, err
 }
 
 func (r *redis) install(context.Context) error { return nil }

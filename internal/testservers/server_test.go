@@ -3,6 +3,7 @@ package testservers
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -87,6 +88,27 @@ func TestRedisCluster(t *testing.T) {
 	require.ErrorContains(t, err, "CROSSSLOT")
 	_, err = r.send(t.Context(), "MSET {one}a 1 {one}b 2")
 	require.NoError(t, err)
+}
+
+// TestFreeAddress: an outgoing connection never gets the port, so that a server which was away finds it free.
+func TestFreeAddress(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		t.Skip(err)
+	}
+	var outgoing int
+	_, err = fmt.Sscan(string(text), &outgoing)
+	require.NoError(t, err)
+	if outgoing < 32768 {
+		t.Skip("this machine gives lower ports to outgoing connections than Linux does")
+	}
+	for range 100 {
+		address, err := FreeAddress()
+		require.NoError(t, err)
+		port, err := netip.ParseAddrPort(address)
+		require.NoError(t, err)
+		require.Less(t, int(port.Port()), outgoing)
+	}
 }
 
 // TestEndsWithTheBinary: when the test binary is killed, its servers and their folders go.
