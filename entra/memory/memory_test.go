@@ -274,7 +274,7 @@ func TestUsersListing(t *testing.T) {
 		}
 		n, err := s.CountUsers(t.Context(), f)
 		require.NoError(t, err)
-		require.Equal(t, n, len(list))
+		require.Len(t, list, n)
 		return list
 	}
 	require.Equal(t, []string{"a", "b", "d"}, ids(provisioning.UserFilter{}))
