@@ -146,7 +146,8 @@ func TestQueriesOfASignIn(t *testing.T) {
 				finish()
 				var sent []string
 				for _, s := range r.take() {
-					if !strings.HasPrefix(s.text, "SELECT number FROM") { // the feed's, four a second
+					// What Run sends by itself: the feed's question, four a second, and sweeping.
+					if !strings.HasPrefix(s.text, "SELECT number FROM") && !strings.Contains(s.text, "ORDER BY expires LIMIT") {
 						sent = append(sent, s.text)
 					}
 				}
