@@ -15,7 +15,7 @@ import (
 func TestListed(t *testing.T) {
 	for typed, want := range map[string]string{
 		"contoso.com": "contoso.com", "@Contoso.com.": "contoso.com", "*.contoso.com": "*.contoso.com", "@*.CONTOSO.com.": "*.contoso.com",
-		"*.bücher.example": "*.xn--bcher-kva.example", "*.sales.contoso.com": "*.sales.contoso.com", "*.contoso.co.uk": "*.contoso.co.uk",
+		"*.bücher.example": "*.xn--bcher-kva.example", "*.sales.contoso.com": "*.sales.contoso.com", "*.contoso.co.uk": "*.contoso.co.uk", "*.contoso.onmicrosoft.com": "*.contoso.onmicrosoft.com",
 	} {
 		got, err := hrd.Listed(typed)
 		require.NoError(t, err, typed)
@@ -29,7 +29,7 @@ func TestListed(t *testing.T) {
 	}
 	long := strings.Repeat("a.", 122) + "contoso.com" // 255 bytes
 	for _, typed := range []string{
-		"", "*", "*.", "*.com", "*.co.uk", "*.github.io", "*contoso.com", "*.*.contoso.com", "a.*.contoso.com", "contoso.*", "*.192.0.2.1", "**.contoso.com", "*. contoso.com",
+		"", "*", "*.", "*.com", "*.co.uk", "*.github.io", "*.onmicrosoft.com", "*.mail.onmicrosoft.com", "*.onmicrosoft.us", "*.partner.onmschina.cn", "*contoso.com", "*.*.contoso.com", "a.*.contoso.com", "contoso.*", "*.192.0.2.1", "**.contoso.com", "*. contoso.com",
 		"＊.contoso.com", "*。contoso.com", "*.соре.com", "*@contoso.com", "*.@contoso.com", "*." + long[2:], "*.contoso",
 	} {
 		got, err := hrd.Listed(typed)

@@ -3,10 +3,16 @@ package hrd
 import "golang.org/x/net/publicsuffix"
 
 // IsPublicSuffix reports whether everybody can register names below a domain (com, co.uk, github.io), so that it is nobody's
-// home realm. The domain is canonical. Source: https://publicsuffix.org, as of the linked golang.org/x/net.
+// home realm. The domain is canonical. Source: https://publicsuffix.org, as of the linked golang.org/x/net; and Entra's own, below which every tenant has
+// its initial domain.
 func IsPublicSuffix(domain string) bool {
 	suffix, _ := publicsuffix.PublicSuffix(domain)
-	return suffix == domain
+	return suffix == domain || tenantSuffixes[domain]
+}
+
+// Source: https://learn.microsoft.com/entra/fundamentals/add-custom-domain, and national clouds' guides for the others.
+var tenantSuffixes = map[string]bool{
+	"onmicrosoft.com": true, "mail.onmicrosoft.com": true, "onmicrosoft.us": true, "mail.onmicrosoft.us": true, "onmschina.cn": true, "partner.onmschina.cn": true,
 }
 
 // IsMailProvider reports whether a domain is one at which anybody can get an address (gmail.com), so that it says nothing
