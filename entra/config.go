@@ -111,6 +111,7 @@ type Service struct {
 	tokens      *credential.Endpoint
 	graph       *graph.Client
 	provisioner *provisioning.Provisioner
+	unasked     chan struct{} // held by each provider-initiated answer that is looked up
 }
 
 // New returns a Service, or an error that names what is missing or wrong in c.
@@ -148,6 +149,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		cfg: c, secure: base.Scheme == "https", path: strings.TrimRight(base.Path, "/"), now: c.Now, log: c.Logger,
 		drivers: map[Strategy]Driver{},
+		unasked: make(chan struct{}, unaskedAtOnce),
 		tokens:  &credential.Endpoint{HTTPClient: c.HTTPClient, Now: c.Now},
 		graph:   graph.New(graph.Config{HTTPClient: c.HTTPClient, Now: c.Now, CacheFor: c.GraphCache}),
 	}

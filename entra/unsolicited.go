@@ -13,6 +13,9 @@ import (
 // in it is verified or used up. At a connection that allows it, it is a wish to sign in, worth what a link to the begin handler
 // is worth: the sign-in begins afresh as our own request, bound to this browser, and the person comes back as whoever they are.
 
+// unaskedAtOnce bounds how many of them are looked up at once.
+const unaskedAtOnce = 4
+
 // unsolicited says what becomes of an answer without a state. It is always an *Error; of KindFlow, with Again where the sign-in may begin afresh.
 func (s *Service) unsolicited(ctx context.Context, got received, cookies []*http.Cookie) error {
 	refused := NewError(KindFlow, errNoState)
@@ -23,6 +26,12 @@ func (s *Service) unsolicited(ctx context.Context, got received, cookies []*http
 	lister, ok := s.cfg.Connections.(ConnectionLister)
 	if !ok {
 		return refused
+	}
+	select {
+	case s.unasked <- struct{}{}:
+		defer func() { <-s.unasked }()
+	default: // anybody can post such answers, and each costs a look at every connection
+		return NewError(KindLimited, errors.New("too many answers that nobody asked for, at once"))
 	}
 	var only *Connection
 	for c, err := range lister.Connections(ctx, Filter{}) {

@@ -122,6 +122,51 @@ func TestProviderInitiatedRefused(t *testing.T) {
 	assert.Nil(t, requireKind(t, entra.KindUnavailable, err).Again)
 }
 
+// TestProviderInitiatedFlood: who posts answers that nobody asked for keeps no more of the host busy than a few looks at its connections.
+func TestProviderInitiatedFlood(t *testing.T) {
+	looking, goOn := make(chan struct{}), make(chan struct{})
+	s := newInitiated(t, func(c *entra.Config) { c.Connections = slow{c.Connections, looking, goOn} })
+	results := make(chan error)
+	for range 4 {
+		go func() {
+			_, err := s.Finish(context.Background(), unasked("", providersRealm))
+			results <- err
+		}()
+		<-looking
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Finish(context.Background(), unasked("", providersRealm))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		requireKind(t, entra.KindLimited, err)
+	case <-looking:
+		t.Error("one more looks")
+	}
+	close(goOn)
+	for range 4 {
+		requireKind(t, entra.KindFlow, <-results)
+	}
+	go func() { <-looking }()
+	_, err := s.Finish(t.Context(), unasked("", providersRealm))
+	requireKind(t, entra.KindFlow, err)
+}
+
+// slow says when somebody lists its connections, and waits.
+type slow struct {
+	entra.ConnectionStore
+	looking, goOn chan struct{}
+}
+
+func (s slow) Connections(context.Context, entra.Filter) iter.Seq2[*entra.Connection, error] {
+	return func(func(*entra.Connection, error) bool) {
+		s.looking <- struct{}{}
+		<-s.goOn
+	}
+}
+
 type unlisted struct{ entra.ConnectionStore }
 
 type broken struct{ entra.ConnectionStore }
