@@ -82,7 +82,7 @@ func (x *examination) application(ctx context.Context, s *Service) {
 	x.ok(c.credentialField(), "Entra accepts the application's credential")
 	if c.asksGraphByApplication(x.Cloud) {
 		x.permissions(ctx, s.graph, graph.Caller{
-			Cloud: x.Cloud, Tenant: tenant, User: nobody,
+			Cloud: x.Cloud, Tenant: tenant, App: c.ClientID, User: nobody,
 			Token: func(context.Context) (string, error) { return token.Access.Reveal(), nil },
 		})
 	}

@@ -117,7 +117,7 @@ func (s *Service) callers(t Target, id *claims.Identity, token *credential.Token
 	if t.Cloud.Graph == "" || id.TenantID == "" || id.ObjectID == "" {
 		return graphCallers{}
 	}
-	as := graph.Caller{Cloud: t.Cloud, Tenant: id.TenantID, User: id.ObjectID}
+	as := graph.Caller{Cloud: t.Cloud, Tenant: id.TenantID, App: t.Connection.ClientID, User: id.ObjectID}
 	got := graphCallers{me: as, app: as}
 	if token != nil && !token.Access.IsZero() && mayReadSelf(token.Scope) {
 		got.me.Me, got.scope = true, token.Scope

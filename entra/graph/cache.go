@@ -14,10 +14,10 @@ import (
 const maxKept = 200_000
 
 // answerKey is whose answer it is, and to what. An answer is only ever kept after it was checked to be about this very person.
-type answerKey struct{ graph, tenant, user, question string }
+type answerKey struct{ graph, tenant, app, user, question string }
 
 func (as Caller) key(method string, query any) answerKey {
-	return answerKey{as.Cloud.Graph, strings.ToLower(as.Tenant), strings.ToLower(as.User), fmt.Sprintf("%s %v %+v", method, as.Me, query)}
+	return answerKey{as.Cloud.Graph, strings.ToLower(as.Tenant), strings.ToLower(as.App), strings.ToLower(as.User), fmt.Sprintf("%s %v %+v", method, as.Me, query)}
 }
 
 type answer struct {

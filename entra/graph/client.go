@@ -38,7 +38,7 @@ type Config struct {
 	// PerTenant is how many methods may be at work for one tenant at the same time; the others wait, within their time. It keeps the sign-ins of a
 	// Monday morning from being throttled away. 0: 16; negative: no limit.
 	PerTenant int
-	// CacheFor is how long the groups and the profile of a person are kept, by cloud, tenant, object id and question. What changes at Entra is seen this much
+	// CacheFor is how long the groups and the profile of a person are kept, by cloud, tenant, application, object id and question. What changes at Entra is seen this much
 	// later, a removal from a group too. At most 200,000 groups and properties are kept, the newest. 0: nothing is kept.
 	CacheFor time.Duration
 }
@@ -68,6 +68,7 @@ func New(c Config) *Client {
 type Caller struct {
 	Cloud  cloud.Cloud // Graph's base URL is Cloud.Graph and nothing else
 	Tenant string      // GUID
+	App    string      // the client id: what one application may read is not kept for another
 	User   string      // an object id; a delegated token's answer is checked to be about this very user
 	Me     bool        // ask as /me (delegated token) instead of /users/{User} (app-only token)
 	// Token returns an access token for Graph. It is called once for each method of the Client.

@@ -49,6 +49,9 @@ func TestCache(t *testing.T) {
 	abroad := asApp()
 	abroad.Tenant = bob
 	require.Equal(t, 2, ask(abroad, graph.GroupQuery{}), "another tenant's")
+	another := asApp()
+	another.App = bob
+	require.Equal(t, 2, ask(another, graph.GroupQuery{}), "another application may read something else")
 	now = now.Add(time.Minute)
 	require.Equal(t, 2, ask(asApp(), graph.GroupQuery{}))
 	n = 1
