@@ -48,6 +48,9 @@ type Config struct {
 	GroupsMaxAge time.Duration
 	// GroupRules gives roles or permissions of the host's for a person's groups: SignIn.Roles, and User.Roles in the same step as User.Groups. Who is taken out of the last
 	// group loses them at the next sign-in, as does whose groups have been unknown for longer than the maximum age. nil: the host maps groups itself.
+	//
+	// A customer's administrator decides who is in a group, and says by the connection's group options which names count. So give each connection rules of
+	// its own, with no more than that customer may hand out: one list for all would be every customer's.
 	GroupRules func(context.Context, *Connection) ([]provisioning.Rule, error)
 	// GraphCache is how long groups and profiles that Graph told are kept in memory, per person: a removal from a group is seen this much later. 0: not at all.
 	GraphCache time.Duration

@@ -130,7 +130,7 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 		return nil, err
 	}
 	in := &SignIn{
-		Identity: id, Connection: c, Application: f.Application, Organization: f.organization(c),
+		Identity: id, Connection: c.Clone(), Application: f.Application, Organization: f.organization(c),
 		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: got.groupsFrom, Photo: got.photo, groups: id.Groups, verified: f.Verified, byHomeRealm: f.ByHomeRealm,
 	}
 	if in.GroupsFrom != "" {

@@ -85,7 +85,10 @@ type Kept struct {
 	Key provisioning.Key
 	// UserID is the user, where one exists already; "" for one who is about to be made.
 	UserID string
-	Record *Record
+	// Organization is whose administrator imports; "" is the environment. The roles, permissions and scopes of the record are then that administrator's
+	// word: give only what they may hand out themselves.
+	Organization string
+	Record       *Record
 }
 
 // DefaultExpiry is the default of Config.Expiry.

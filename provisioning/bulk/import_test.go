@@ -322,6 +322,18 @@ victim@fabrikam.com,5,TRUE,org_contoso,contoso,
 
 	require.Equal(t, []string{"2 bad connection"}, outcomes(mustImport(t, users, "phone\n+6155511555\n", by)), "nobody comes in without a connection")
 
+	// Whoever keeps roles learns whose word they are.
+	var told []string
+	mustImport(t, users, "email,id,connection,role_key\nliv@contoso.com,7,contoso,admin\n", by, func(c *bulk.Config) {
+		c.Keep = func(_ context.Context, all []bulk.Kept) error {
+			for _, k := range all {
+				told = append(told, k.Organization)
+			}
+			return nil
+		}
+	})
+	require.Equal(t, []string{"org_contoso"}, told)
+
 	// Its keys are its own: with the environment's source it finds nobody, and the environment finds none of its.
 	users = memory.NewUsers()
 	mustImport(t, users, "email,id,external_organization_id\nzoe@northwind.example,1,o1\n")

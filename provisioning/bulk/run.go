@@ -266,7 +266,7 @@ func (p *planner) keep(ctx context.Context, entries []*entry) error {
 		if len(r.toKeep()) == 0 && len(r.Rest.values()) == 0 {
 			continue
 		}
-		k := Kept{Key: keyOf(e.plan, e.next), Record: r}
+		k := Kept{Key: keyOf(e.plan, e.next), Organization: p.cfg.By.organization, Record: r}
 		if e.next.user != nil {
 			k.UserID = e.next.user.ID
 		}
