@@ -28,6 +28,11 @@
 // What the user store has no place for (phone numbers, roles, password hashes, …) is kept in the table entraimport_kept, by the record's import key,
 // for the host to fetch; -ignore drops it by name.
 //
+// However long the file is, the command needs no more than 100 MB of memory: about 70 MB after 900,000 rows into SQLite, as after 20,000. The kill
+// test prints it and holds it to that, on as many rows as you like:
+//
+//	TENANTDOOR_IMPORT_ROWS=1000000 go test -timeout 0 -run KilledAndResumed -v ./entraimport
+//
 // Exit codes: 0 all rows are in, 1 some rows are bad, 2 wrong usage, 3 it failed.
 package main
 
