@@ -12,6 +12,11 @@
 //
 // Connections change through a [Registrar] only: registrar.go, domains.go (whose domain it is), tenant.go (whose people come) and
 // guarded.go (what an organization's administrator may not change), dnsauthority.go (a domain proven by a record), registrar_secrets.go (what Save cannot say of
-// secrets), registrar_delete.go and registrar_sessions.go (what depends on a connection). expiring.go tells what ends soon. connection.go, connection_groups.go and check.go say what a connection is; guide.go what its administrator
-// enters at Entra, and diagnose.go whether that is right.
+// secrets), registrar_delete.go and registrar_sessions.go (what depends on a connection). expiring.go tells what ends soon. connection.go, connection_groups.go and check.go say what a connection is; guide.go, guide_manifest.go and guide_page.go
+// what its administrator enters at Entra, and diagnose.go and diagnose_probe.go whether that is right; findings.go is how both say it. connection_json.go and
+// connection_codec.go write a connection, without secrets and sealed by keyring.go; connection_credential.go, wsfederation.go and reserved.go are parts of it.
+// actor.go says who acts, resolve.go which connections an import may name.
+//
+// What the host fills in is in config.go and host.go, and what a protocol is in protocol.go; signin.go is what comes out, error.go and refusal.go what does not.
+// page.go and discover_handler.go are the HTML and JSON around them, claimsrequest.go puts a claims challenge together with the own demands.
 package entra

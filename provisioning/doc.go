@@ -16,6 +16,7 @@
 // The map: key.go (what an identity is known by), address.go (how addresses are compared), user.go, apply.go and store.go (what the host
 // stores, and the contract of its store), policy.go, decision.go, decide.go and record.go (the decision), sync.go and joining.go (profile, groups and
 // membership), provisioner.go (applying it), audit.go (what the host's audit log hears), act.go and assign.go (what administrators do: rebind, unlink, assign),
+// rules.go (roles from groups, and why),
 // person.go (one person's data exported and erased). Package provisioningtest is the contract suite for a host's own store.
 //
 // DECISION.md is the decision as a table, with all reasons and audit events; MIGRATION.md is the way here from Kinde or Auth0.

@@ -22,7 +22,7 @@
 //   - relyingparty.go: all of it in order; at the end, and only then, the assertion is used up in the replay store.
 //   - provider.go, metadata.go: federation metadata, its parsing and its cache.
 //   - request.go: requests to sign in and out. protocol.go: the driver of an entra.Service.
-//   - description.go: our own metadata document. expiry.go: what ends soon.
+//   - description.go: our own metadata document. expiry.go: what ends soon. errors.go: which check refused, and faults of the provider.
 //
 // # What it does not do
 //

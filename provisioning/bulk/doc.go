@@ -25,6 +25,6 @@
 // entra_tenant_id. A CSV with a column userPrincipalName is Entra's; there id is the object id. Roles and permissions belong to every organization of
 // their row; a person with different ones in several organizations has a row for each. In NDJSON our three names are members of the object.
 //
-// The map: encoding.go and lines.go (text), csvrows.go, jsonrows.go (rows), values.go, csvrecords.go, jsonrecords.go (records), reader.go,
+// The map: encoding.go and lines.go (text), csvrows.go, jsonrows.go (rows), values.go, csvrecords.go, jsonrecords.go, record.go (records), problem.go (what is wrong with a row), reader.go,
 // rejects.go; rebind.go (identities that move, for a tenant merger); config.go, plan.go (what a record names), match.go (whom it means), run.go, result.go.
 package bulk
