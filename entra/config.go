@@ -18,7 +18,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
-// Config of a Service. The first group is required.
+// Config of a Service. The first group is required. Its functions and interfaces are called by many requests at once.
 type Config struct {
 	// BaseURL is where the Service is mounted, as browsers see it: https://auth.example.com/sso. Callback URLs derive
 	// from it, never from a request's Host header. http is for loopback only.

@@ -8,8 +8,9 @@
 //
 // What Entra refuses it refuses, with Entra's codes. It is not to be reached from outside: nobody is asked for a password.
 //
-// The files: server.go starts and stops; model.go, directory.go and sample.go hold tenants; keys.go and faults.go what the tests turn;
-// account.go, session.go, pages.go and pages/ the person in front of it; browser.go the scripted one; discovery.go, instance.go,
-// authorize.go, scopes.go, client.go, thumbprint.go, token.go, redeem_scopes.go, tokens.go, idtoken.go, jwt.go, signout.go and
-// consent.go OpenID Connect; graph*.go Graph; the rest WS-Federation.
+// The files: server.go and routes.go start, stop and serve; model.go, directory.go, manifest.go, sample.go and photo.go hold
+// tenants; errors.go is how Entra refuses; keys.go and faults.go what the tests turn; account.go, session.go, pages.go and pages/
+// the person in front of it; browser.go the scripted one; discovery.go, instance.go, authorize.go, scopes.go, client.go,
+// thumbprint.go, token.go, redeem_scopes.go, tokens.go, idtoken.go, jwt.go, signout.go and consent.go OpenID Connect; graph*.go
+// Graph; wsfed*.go, saml*.go and xmlsig.go WS-Federation.
 package entratest

@@ -46,7 +46,7 @@
 // lists; {identities} has one row for each thing that finds a user and that no other may have. It follows from the user's row: whoever edits one by hand
 // edits the other.
 //
-// The map: config.go (the Store, names of tables), engine.go (what differs), run.go (statements, transactions, what is tried again), migrate.go, connections.go
-// and listing.go, users.go, users_row.go (columns and JSON), users_change.go, users_list.go, bulk.go, flows.go, replay.go, sweep.go,
+// The map: config.go (the Store, names of tables), engine.go (what differs), run.go (statements, transactions, what is tried again), hash.go (what identifiers are
+// compared by), migrate.go, connections.go and listing.go, users.go, users_row.go (columns and JSON), users_change.go, users_list.go, bulk.go, flows.go, replay.go, sweep.go,
 // reseal.go (rotating the key), cache.go and feed.go.
 package sqlstore
