@@ -3,7 +3,7 @@ package arrows
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"testing"
 
@@ -15,16 +15,17 @@ var fileName = regexp.MustCompile(`\b[a-z0-9_]+\.go\b`)
 
 // TestMaps: the files that a package's doc.go leads to are there.
 func TestMaps(t *testing.T) {
-	maps := 0
-	require.NoError(t, filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Base(path) != "doc.go" {
+	maps, house := 0, os.DirFS("../..")
+	require.NoError(t, fs.WalkDir(house, ".", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Base(file) != "doc.go" {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := fs.ReadFile(house, file)
 		require.NoError(t, err)
 		for _, name := range fileName.FindAllString(string(text), -1) {
 			maps++
-			assert.FileExists(t, filepath.Join(filepath.Dir(path), name), path)
+			_, err := fs.Stat(house, path.Join(path.Dir(file), name))
+			assert.NoError(t, err, "%s leads to %s", file, name)
 		}
 		return nil
 	}))

@@ -47,7 +47,7 @@ func Open(ctx context.Context, file string, c sqlstore.Config) (*sqlstore.Store,
 
 // makeFile makes the file, if there is none, for its owner alone: SQLite would let all users of the machine read who signs in. Its other files get the same mode.
 func makeFile(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the host names the file
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
 	}
