@@ -128,7 +128,7 @@ func TestFailures(t *testing.T) {
 		"a workbook":             {"workbook.csv", "-source", "s", "Excel workbook"},
 		"a connection without":   {"people.csv", "-connections", d.path("no-id.json"), "no id"},
 		"no JSON":                {"people.csv", "-connections", d.path("no.json"), "no.json"},
-		"a database elsewhere":   {"people.csv", "-db", d.path("no/such/folder/users.db"), "unable to open"},
+		"a database elsewhere":   {"people.csv", "-db", d.path("no/such/folder/users.db"), "no such file"},
 		"an impossible lifetime": {"people.csv", "-expiry", "-1h", "out of range"},
 	} {
 		code, _, stderr := d.run(t, test.file, test.flag, test.value)
