@@ -13,6 +13,20 @@
 //	cluster.go    the fake Entra, the database, the servers and the balancer put together
 //	machine.go    a server's process
 //	balancer.go   requests go to the servers in turn
+//
+// What a known person's sign-in costs, through HTTP all the way (one run on two shared virtual cores, where the fake Entra runs too; per second, and in
+// brackets the share of time of verifying and of provisioning; over OAuth 2.0 verifying includes the fake's token endpoint):
+//
+//	                     OAuth 2.0        WS-Federation
+//	memory               433 (70 %, <1 %) 465 (11 %, <1 %)
+//	SQLite               419 (62 %, 3 %)  390 (13 %, 3 %)
+//	PostgreSQL           450 (62 %, 4 %)  388 (14 %, 4 %)
+//	MariaDB              404 (57 %, 8 %)  382 (15 %, 7 %)
+//	PostgreSQL, Redis    408 (56 %, 7 %)  410 (13 %, 7 %)
+//
+// measured by
+//
+//	go test ./examples/cluster -run '^$' -bench SignIn -benchtime 300x
 package main
 
 import (
