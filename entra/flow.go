@@ -103,15 +103,16 @@ func (s *Service) arrive(ctx context.Context, strategy Strategy, state string, c
 	if state == "" {
 		return nil, NewError(KindFlow, errNoState)
 	}
-	tries := 0
-	for _, c := range cookies {
-		if !strings.HasPrefix(c.Name, s.cookiePrefix()) || !strings.HasSuffix(c.Name, flowSuffix(state)) {
+	values := s.flowCookies(state, cookies)
+	if s.cfg.Flows != nil && len(values) > 0 {
+		return s.take(ctx, strategy, state, values)
+	}
+	for _, value := range values {
+		sealed, err := base64.RawURLEncoding.DecodeString(value)
+		if err != nil {
 			continue
 		}
-		if tries++; tries > maxFlows { // a sibling domain can toss cookies of one name at us
-			break
-		}
-		f, err := s.open(ctx, strategy, state, c.Value)
+		f, err := s.open(ctx, strategy, state, sealed)
 		if errors.Is(err, errNoFlow) {
 			continue
 		}
@@ -120,19 +121,34 @@ func (s *Service) arrive(ctx context.Context, strategy Strategy, state string, c
 	return nil, NewError(KindFlow, errNoFlow)
 }
 
-func (s *Service) open(ctx context.Context, strategy Strategy, state, value string) (*flow, error) {
-	var sealed []byte
-	var err error
-	if s.cfg.Flows != nil {
-		sealed, err = s.cfg.Flows.Take(ctx, s.flowID(state))
-		if errors.Is(err, ErrNotFound) {
-			return nil, errNoFlow
-		} else if err != nil {
-			return nil, NewError(KindUnavailable, fmt.Errorf("flow store: %w", err))
+// flowCookies are the values of this flow's cookie: one, and what a sibling domain may have tossed at us under its name, of which few are looked at.
+func (s *Service) flowCookies(state string, cookies []*http.Cookie) (values []string) {
+	for _, c := range cookies {
+		if strings.HasPrefix(c.Name, s.cookiePrefix()) && strings.HasSuffix(c.Name, flowSuffix(state)) && len(values) < maxFlows {
+			values = append(values, c.Value)
 		}
-	} else if sealed, err = base64.RawURLEncoding.DecodeString(value); err != nil {
-		return nil, errNoFlow
 	}
+	return values
+}
+
+// take takes the flow out of the store, once, and believes it if one of the browser's cookies is the one that it was given.
+func (s *Service) take(ctx context.Context, strategy Strategy, state string, values []string) (*flow, error) {
+	sealed, err := s.cfg.Flows.Take(ctx, s.flowID(state))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, NewError(KindUnavailable, fmt.Errorf("flow store: %w", err))
+	}
+	f := new(flow)
+	if err == nil {
+		f, err = s.open(ctx, strategy, state, sealed)
+	}
+	if err != nil || !slices.ContainsFunc(values, func(v string) bool { return equal(f.Cookie, hash("cookie", v)) }) {
+		return nil, NewError(KindFlow, errNoFlow)
+	}
+	return f, nil
+}
+
+// open reads a sealed flow.
+func (s *Service) open(ctx context.Context, strategy Strategy, state string, sealed []byte) (*flow, error) {
 	plain, err := s.cfg.Keys.Open(ctx, sealed, s.about(strategy))
 	if err != nil {
 		return nil, errNoFlow
@@ -141,10 +157,7 @@ func (s *Service) open(ctx context.Context, strategy Strategy, state, value stri
 	if err := json.Unmarshal(plain, f); err != nil {
 		return nil, errNoFlow
 	}
-	switch {
-	case !equal(f.State, state),
-		s.cfg.Flows != nil && !equal(f.Cookie, hash("cookie", value)),
-		!s.now().Before(time.Unix(f.Expires, 0)):
+	if !equal(f.State, state) || !s.now().Before(time.Unix(f.Expires, 0)) {
 		return nil, errNoFlow
 	}
 	return f, nil
