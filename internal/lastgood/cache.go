@@ -78,8 +78,8 @@ type entry[K comparable, V any] struct {
 // Get returns the document: at most RefreshAfter old if it can be fetched, GoneAfter if it cannot. Whoever has a good copy waits for a fetch, but not for the
 // turn of one.
 func (c *Cache[K, V]) Get(ctx context.Context, s Source[K, V]) (*V, error) {
-	now := s.Now()
 	c.mu.Lock()
+	now := s.Now() // under the lock, so that no fetch seems to have ended in the future
 	e := c.entry(s.Key, now)
 	good := e.isGood(now)
 	switch {
@@ -111,8 +111,8 @@ func (c *Cache[K, V]) Get(ctx context.Context, s Source[K, V]) (*V, error) {
 
 // Renew returns a newer document than seen, which lacks something, or seen itself when it is too early to ask again.
 func (c *Cache[K, V]) Renew(ctx context.Context, s Source[K, V], seen *V) (*V, error) {
-	now := s.Now()
 	c.mu.Lock()
+	now := s.Now()
 	e := c.entry(s.Key, now)
 	switch {
 	case e.doc != seen && e.isGood(now):
