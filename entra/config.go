@@ -75,8 +75,6 @@ type Config struct {
 	ReturnURLs    []string
 	DefaultReturn string
 
-	// All functions of a Config are called by many goroutines at once.
-
 	// Limit is asked before each step that a stranger can cause: "discover", "begin", "callback", "signout". An
 	// error stops it with 429. nil: no limit.
 	Limit func(r *http.Request, step string) error

@@ -163,7 +163,8 @@ func (d *driver) client(t entra.Target) (*Client, error) {
 // https://learn.microsoft.com/entra/identity-platform/scopes-oidc
 func graphScopes(t entra.Target) []string {
 	scopes := slices.Clone(t.Connection.Scopes)
-	if !t.Connection.UserGroups && !t.Connection.ExtendedProfile || t.Cloud.Graph == "" {
+	asks := t.Connection.UserGroups || t.Connection.ExtendedProfile || t.Connection.Profile.Photo
+	if !asks || t.Cloud.Graph == "" {
 		return scopes
 	}
 	for _, s := range scopes {

@@ -281,6 +281,7 @@ func TestAuthorities(t *testing.T) {
 		"a list left behind":  {func(t *entra.Target) { t.Connection.AllowedTenants, t.Connection.AnyTenant = []string{fabrikam}, true }, contoso, ""},
 		"groups":              {func(t *entra.Target) { t.Connection.UserGroups = true }, contoso, " User.Read"},
 		"profile":             {func(t *entra.Target) { t.Connection.ExtendedProfile = true }, contoso, " User.Read"},
+		"photo":               {func(t *entra.Target) { t.Connection.Profile.Photo = true }, contoso, " User.Read"},
 		"groups, asked twice": {func(t *entra.Target) { t.Connection.UserGroups, t.Connection.Scopes = true, []string{"User.Read"} }, contoso, " User.Read"},
 		"groups, another API": {func(t *entra.Target) { t.Connection.UserGroups, t.Connection.Scopes = true, []string{"api://x/read"} }, contoso, " api://x/read"},
 		"groups, Graph's own": {func(t *entra.Target) {
