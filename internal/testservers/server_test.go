@@ -29,6 +29,10 @@ var clients = map[string]client{
 		out, err := s.engine.(*mariadb).sql(context.Background(), fmt.Sprint("test_", number), command)
 		return string(out), err
 	}},
+	"MySQL": {"CREATE TABLE kept AS SELECT 'x' AS v", "SELECT v FROM kept", "x", func(s *Server, number int, command string) (string, error) {
+		out, err := s.engine.(*mysql).sql(context.Background(), fmt.Sprint("test_", number), command)
+		return string(out), err
+	}},
 	"Redis": {"SET kept x", "STRLEN kept", ":1", func(s *Server, _ int, command string) (string, error) {
 		return s.engine.(*redis).send(context.Background(), command)
 	}},
@@ -37,7 +41,7 @@ var clients = map[string]client{
 var kinds = []struct {
 	name        string
 	shared, own func(testing.TB) *Server
-}{{"PostgreSQL", Postgres, NewPostgres}, {"MariaDB", MariaDB, NewMariaDB}, {"Redis", Redis, NewRedis}}
+}{{"PostgreSQL", Postgres, NewPostgres}, {"MariaDB", MariaDB, NewMariaDB}, {"MySQL", MySQL, NewMySQL}, {"Redis", Redis, NewRedis}}
 
 // TestCrash: a server that is killed comes back at the same address, with what it had acknowledged.
 func TestCrash(t *testing.T) {
@@ -150,20 +154,23 @@ func TestEndsWithTheBinary(t *testing.T) {
 	}
 }
 
-// TestMissing: without the program a test is skipped, and fails where services are required.
+// TestMissing: without the program a test is skipped, and fails where services are required, unless nobody could install it.
 func TestMissing(t *testing.T) {
-	none := func(string) (engine, error) { return nil, &missing{"nosuchdb", "nosuchdb-server"} }
-	for required, want := range map[string]string{"": "skipped", "1": "failed"} {
-		t.Setenv("TENANTDOOR_REQUIRE_SERVICES", required)
+	for _, c := range []struct{ pkg, required, outcome, message string }{
+		{"nosuchdb-server", "", "skipped", "nosuchdb is not installed: apt-get install nosuchdb-server"},
+		{"nosuchdb-server", "1", "failed", "nosuchdb is not installed: apt-get install nosuchdb-server"},
+		{"", "1", "skipped", "nosuchdb is not in PATH"},
+	} {
+		t.Setenv("TENANTDOOR_REQUIRE_SERVICES", c.required)
 		r := &recorder{TB: t}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			new(shared).get(r, none)
+			new(shared).get(r, func(string) (engine, error) { return nil, &missing{"nosuchdb", c.pkg} })
 		}()
 		<-done
-		require.Equal(t, want, r.outcome)
-		require.Contains(t, r.message, "nosuchdb is not installed: apt-get install nosuchdb-server")
+		require.Equal(t, c.outcome, r.outcome)
+		require.Contains(t, r.message, c.message)
 	}
 }
 
