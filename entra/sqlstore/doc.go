@@ -21,7 +21,7 @@
 //   - Secrets of connections are sealed by Config.Sealer before they reach the database ([entra.EncodeConnection]).
 //   - A [Cache] says of a connection nothing that stopped being true more than a second ago ([Bound]), also while it cannot reach the database.
 //   - A known person's sign-in, begin and finish together and with a Cache, takes two statements over OpenID Connect and three over WS-Federation; with flows in the
-//     database one more. Every statement has its index.
+//     database one more, on MySQL two. Every statement has its index.
 //   - No goroutine, but the one in which a host calls [Cache.Run].
 //
 // # What the engines do differently
@@ -30,14 +30,15 @@
 //	driver            modernc.org/sqlite   jackc/pgx/v5              go-sql-driver/mysql
 //	meant for         one machine          any number                any number
 //	writers           one at a time        in parallel               in parallel
-//	taking a flow     DELETE … RETURNING   DELETE … RETURNING        the same on MariaDB, a transaction on MySQL
+//	taking a flow     DELETE … RETURNING   DELETE … RETURNING        the same on MariaDB, SELECT and DELETE on MySQL
 //	many users        INSERT, 500 rows     COPY                      INSERT, 500 rows
 //	changes are told  asked, 4 per second  LISTEN, and asked         asked, 4 per second
 //	migrations        whole or not         whole or not, advisory    statements that may run again, GET_LOCK
 //	                                       lock
 //	schemas           none: Prefix         Schema, Prefix            Schema (a database), Prefix
 //
-// Tests run on SQLite, PostgreSQL 15 and MariaDB 10.11; what MySQL does otherwise is tested on MariaDB.
+// Tests run on SQLite, PostgreSQL 15 and MariaDB 10.11, and on MySQL where its mysqld is in PATH; they have passed on MySQL 9.7. What MySQL does otherwise is
+// tested on MariaDB as well.
 //
 // # Tables
 //

@@ -30,6 +30,7 @@ var engines = []engine{
 	{"sqlite", "sqlite", func(t testing.TB) string { return sqlite.DSN(filepath.Join(t.TempDir(), "a store ?#%.db")) }, sqlite.New},
 	{"postgres", "pgx", func(t testing.TB) string { return testservers.Postgres(t).Database(t) }, postgres.New},
 	{"mariadb", "mysql", func(t testing.TB) string { return testservers.MariaDB(t).Database(t) + "?interpolateParams=true" }, mysql.New},
+	{"mysql", "mysql", func(t testing.TB) string { return testservers.MySQL(t).Database(t) + "?interpolateParams=true" }, mysql.New},
 }
 
 func (e engine) open(t *testing.T, dsn string) *sql.DB {

@@ -27,11 +27,11 @@ func (f *Flows) Put(ctx context.Context, id string, sealed []byte, expires time.
 	return s.failed(ctx, "keeping a flow", err, nil)
 }
 
-// Take implements entra.FlowStore: one statement, on MySQL a transaction.
+// Take implements entra.FlowStore: one statement, on MySQL two.
 func (f *Flows) Take(ctx context.Context, id string) (sealed []byte, err error) {
 	s := f.store
 	var expires int64
-	take := s.takeLocked
+	take := s.takeRead
 	if s.engine.Returning {
 		take = s.takeReturning
 	}
@@ -53,15 +53,16 @@ func (s *Store) takeReturning(ctx context.Context, environment, hash string) (se
 	return sealed, expires, err
 }
 
-// takeLocked is for engines whose DELETE returns nothing: the row is locked as it is read.
-func (s *Store) takeLocked(ctx context.Context, environment, hash string) (sealed []byte, expires int64, err error) {
-	err = s.write(ctx, func(u unit) error {
-		row := u.QueryRowContext(ctx, s.sql("SELECT sealed, expires FROM {flows} WHERE environment = ? AND hash = ? FOR UPDATE"), environment, hash)
-		if err := row.Scan(&sealed, &expires); err != nil {
-			return err
-		}
-		_, err := exec(ctx, u, s.sql("DELETE FROM {flows} WHERE environment = ? AND hash = ?"), environment, hash)
-		return err
-	})
+// takeRead is for engines whose DELETE returns nothing: of those who have read the flow, the one whose DELETE finds it gets it. It is the flow
+// that was read: one that was put in its place meanwhile stays.
+func (s *Store) takeRead(ctx context.Context, environment, hash string) (sealed []byte, expires int64, err error) {
+	row := s.reader().QueryRowContext(ctx, s.sql("SELECT sealed, expires FROM {flows} WHERE environment = ? AND hash = ?"), environment, hash)
+	if err := row.Scan(&sealed, &expires); err != nil {
+		return nil, 0, err
+	}
+	deleted, err := s.exec(ctx, "DELETE FROM {flows} WHERE environment = ? AND hash = ? AND sealed = ?", environment, hash, sealed)
+	if err == nil && deleted == 0 {
+		err = sql.ErrNoRows
+	}
 	return sealed, expires, err
 }

@@ -57,7 +57,7 @@ func TestMigrateNewer(t *testing.T) {
 func TestMigrateAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine, db *sql.DB) {
 		s := e.store(t, db, sqlstore.Config{})
-		if e.name != "mariadb" {
+		if e.driver != "mysql" {
 			return // there a migration is whole or not there
 		}
 		for _, statement := range []string{"DELETE FROM tenantdoor_schema_version", "DROP TABLE tenantdoor_replay"} {
@@ -97,12 +97,12 @@ func TestMigrateByHand(t *testing.T) {
 func TestPrefixAndSchema(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine, db *sql.DB) {
 		configs := []sqlstore.Config{{}, {Prefix: "sso_"}}
-		switch e.name {
-		case "postgres":
+		switch e.driver {
+		case "pgx":
 			_, err := db.ExecContext(t.Context(), "CREATE SCHEMA auth")
 			require.NoError(t, err)
 			configs = append(configs, sqlstore.Config{Schema: "auth"})
-		case "mariadb":
+		case "mysql":
 			name := fmt.Sprint("auth_", time.Now().UnixNano())
 			_, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name)
 			require.NoError(t, err)

@@ -106,7 +106,8 @@ func TestSignIn(t *testing.T) {
 }
 
 // TestQueriesOfASignIn counts every statement that a known person's sign-in sends, with connections in a Cache. Begin and finish together: OpenID Connect
-// with flows in the browser takes two (what was used, the user), WS-Federation three (the flow and the token may both be used once).
+// with flows in the browser takes two (what was used, the user), WS-Federation three (the flow and the token may both be used once). MySQL takes a flow out of
+// the database in two.
 func TestQueriesOfASignIn(t *testing.T) {
 	onEachWatched(t, func(t *testing.T, e engine, _, heard *sql.DB, r *recorder) {
 		fake := newFake(t)
@@ -115,6 +116,10 @@ func TestQueriesOfASignIn(t *testing.T) {
 		customers(t, fake, s)
 		cache := s.Cache()
 		run(t, cache)
+		take := 1
+		if e.name == "mysql" {
+			take = 2
+		}
 		for _, c := range []struct {
 			name, address, upn, id string
 			flows                  entra.FlowStore
@@ -122,8 +127,8 @@ func TestQueriesOfASignIn(t *testing.T) {
 		}{
 			{"OpenID Connect", "ann@contoso.com", entratest.Ann, "oauth2", nil, 2},
 			{"WS-Federation", "bob@fabrikam.com", entratest.Bob, "wsfed", nil, 3},
-			{"OpenID Connect, flows in the database", "ann@contoso.com", entratest.Ann, "oauth2", s.Flows(), 3},
-			{"WS-Federation, flows in the database", "bob@fabrikam.com", entratest.Bob, "wsfed", s.Flows(), 4},
+			{"OpenID Connect, flows in the database", "ann@contoso.com", entratest.Ann, "oauth2", s.Flows(), 2 + take},
+			{"WS-Federation, flows in the database", "bob@fabrikam.com", entratest.Bob, "wsfed", s.Flows(), 3 + take},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				m := newMachine(t, fake, s, cache, c.flows)

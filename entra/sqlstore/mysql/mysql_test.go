@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +18,10 @@ import (
 	"github.com/tenantdoor/tenantdoor/provisioning/provisioningtest"
 )
 
-// TestWithoutReturning: MySQL's DELETE returns nothing. A flow is then taken in a transaction, which MariaDB runs as well.
+// servers are what the package is for.
+var servers = map[string]func(testing.TB) *testservers.Server{"MariaDB": testservers.MariaDB, "MySQL": testservers.MySQL}
+
+// TestWithoutReturning: MySQL's DELETE returns nothing. A flow is then taken by two statements, which MariaDB runs as well.
 func TestWithoutReturning(t *testing.T) {
 	db, err := sql.Open("mysql", testservers.MariaDB(t).Database(t))
 	require.NoError(t, err)
@@ -32,9 +36,45 @@ func TestWithoutReturning(t *testing.T) {
 	})
 }
 
+// TestTakeWhatWasRead: what is put in a flow's place between the two statements is neither deleted nor taken for the old one. The transaction's
+// first read stands for the first statement: what it sees stays as it was then.
+func TestTakeWhatWasRead(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			db, err := sql.Open("mysql", server(t).Database(t))
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			s, err := sqlstore.New(db, engine(false), sqlstore.Config{})
+			require.NoError(t, err)
+			require.NoError(t, s.Migrate(t.Context()))
+			soon := time.Now().Add(time.Hour)
+			require.NoError(t, s.Flows().Put(t.Context(), "id", []byte("old"), soon))
+
+			tx, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+			require.NoError(t, err)
+			defer func() { _ = tx.Rollback() }()
+			var n int
+			require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM tenantdoor_flows").Scan(&n))
+			require.NoError(t, s.Flows().Put(t.Context(), "id", []byte("new"), soon))
+			_, err = s.WithTx(tx).Flows().Take(t.Context(), "id")
+			require.Error(t, err)
+			require.NoError(t, tx.Commit())
+			sealed, err := s.Flows().Take(t.Context(), "id")
+			require.NoError(t, err)
+			require.Equal(t, "new", string(sealed))
+		})
+	}
+}
+
 // TestPreparedStatements: a host's own database handle may send parameters apart from the statements, which is the driver's default.
 func TestPreparedStatements(t *testing.T) {
-	db, err := sql.Open("mysql", testservers.MariaDB(t).Database(t)+"?clientFoundRows=true&parseTime=true&loc=Asia%2FTokyo")
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) { testPreparedStatements(t, server(t)) })
+	}
+}
+
+func testPreparedStatements(t *testing.T, server *testservers.Server) {
+	db, err := sql.Open("mysql", server.Database(t)+"?clientFoundRows=true&parseTime=true&loc=Asia%2FTokyo")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	db.SetMaxOpenConns(40)
@@ -63,11 +103,15 @@ func TestPreparedStatements(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	s, db, err := Open(t.Context(), testservers.MariaDB(t).Database(t), sqlstore.Config{})
-	require.NoError(t, err)
-	defer db.Close()
-	require.NoError(t, s.Migrate(t.Context()))
-	_, _, err = Open(t.Context(), "user:p4ssw0rd@tcp(", sqlstore.Config{})
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			s, db, err := Open(t.Context(), server(t).Database(t), sqlstore.Config{})
+			require.NoError(t, err)
+			defer db.Close()
+			require.NoError(t, s.Migrate(t.Context()))
+		})
+	}
+	_, _, err := Open(t.Context(), "user:p4ssw0rd@tcp(", sqlstore.Config{})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "p4ssw0rd")
 }
