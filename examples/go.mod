@@ -12,6 +12,7 @@ require (
 	github.com/tenantdoor/tenantdoor/entra/redisstore v0.0.0
 	github.com/tenantdoor/tenantdoor/entra/sqlstore v0.0.0
 	modernc.org/sqlite v1.62.0
+	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
 require (
@@ -48,7 +49,6 @@ require (
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
 
 replace (

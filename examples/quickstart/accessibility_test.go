@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
 )
 
@@ -54,6 +56,19 @@ func TestAccessibility(t *testing.T) {
 	b.press("Add the connection")
 	b.do(chromedp.WaitVisible(chromedp.CSS("#problems")))
 	check("a form with faults")
+	b.shoot("unfolded")
+	open("/connections/expiring", "What ends soon")
+	certificate, _, _ := newPair(t, "portal", time.Now().Add(10*24*time.Hour))
+	c := h.stored(t, "fabrikam").Clone()
+	c.ClientCertificate, c.InsecureSHA1 = credential.NewSecret(certificate), true
+	_, _, err := h.registry.Save(t.Context(), entra.Environment("test"), c)
+	require.NoError(t, err)
+	open("/connections/fabrikam", "Fabrikam")
+	b.shoot("fabrikam")
+	b.press("Add it")
+	b.do(chromedp.WaitVisible(chromedp.CSS("#problems")))
+	check("an exchange with a fault")
+	open("/connections/expiring?days=90", "What ends soon")
 	open("/connections/contoso", "Contoso")
 	b.press("Test")
 	b.press("Begin a test sign-in")

@@ -6,8 +6,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,13 +43,16 @@ func (h *host) stored(t *testing.T, id string) *entra.Connection {
 // A form that is sent back as it was changes nothing, whatever the connection holds.
 func TestFormKeepsEverything(t *testing.T) {
 	h := startHost(t)
+	pair, _, _ := newPair(t, "portal", time.Now().Add(365*24*time.Hour))
+	certificate, _, _ := strings.Cut(pair, "-----BEGIN PRIVATE KEY-----")
 	full := &entra.Connection{
 		ID: "full", Name: "full", DisplayName: "Full", Strategy: entra.WSFed, EntraDomain: "contoso.com", ClientID: entratest.ContosoApp,
 		ClientSecret: credential.NewSecret("test-first"), NextClientSecret: credential.NewSecret("test-second"),
 		Groups: entra.GroupOptions{Kind: entra.GroupsAssigned, Form: entra.GroupSAM, Emitted: true, Source: entra.GroupsGraph, Prefixes: []string{"All staff"}, OnFailure: entra.GroupsKeep, MaxAgeHours: 12},
 		Realm:  "https://portal.contoso.com", UpstreamParams: map[string]entra.UpstreamParam{"prompt": {Value: "a \"b\" <c>"}, "whr": {Alias: "domain_hint"}},
 		HomeRealmDomains: []string{"@full.example", "Full2.example"}, AllowProviderInitiated: true, MaxSessionSeconds: 3600, UserGroups: true,
-		InsecureSHA1: true, Profile: entra.ProfileOptions{Fields: []string{"jobTitle"}}, EnabledApplications: []string{"portal"}, Organizations: []string{"adatum"},
+		InsecureSHA1: true, AllowMissingConfirmation: true, AllowCarriageReturns: true, MetadataSigners: []string{certificate + "\n", certificate}, ClientCertificate: credential.NewSecret(pair),
+		ButtonOrder: -1, Profile: entra.ProfileOptions{Fields: []string{"jobTitle"}, Manager: true, Photo: true}, EnabledApplications: []string{"portal"}, Organizations: []string{"adatum"},
 	}
 	saved, found, err := h.registry.Save(t.Context(), entra.Environment("test"), full)
 	require.NoError(t, err, found)
@@ -62,7 +67,8 @@ func TestFormKeepsEverything(t *testing.T) {
 		after.DomainProofs[i].At = before.DomainProofs[i].At
 	}
 	assert.True(t, before.ClientSecret.Equal(after.ClientSecret) && before.NextClientSecret.Equal(after.NextClientSecret))
-	after.ClientSecret, after.NextClientSecret = before.ClientSecret, before.NextClientSecret
+	assert.True(t, before.ClientCertificate.Equal(after.ClientCertificate))
+	after.ClientSecret, after.NextClientSecret, after.ClientCertificate = before.ClientSecret, before.NextClientSecret, before.ClientCertificate
 	assert.Equal(t, before, after)
 }
 
@@ -107,6 +113,8 @@ func TestForgedForms(t *testing.T) {
 	form := url.Values{
 		"name": {"ours"}, "strategy": {"oauth2:azure_ad"}, "entra_id_domain": {"contoso.com"}, "client_id": {entratest.ContosoApp}, "client_secret": {entratest.ContosoSecret},
 		"organization_id": {"northwind"}, "is_trust_emails_enabled": {"yes"}, "is_any_tenant_allowed": {"yes"}, "cloud": {"usgov"}, "home_realm_domains": {"fabrikam.com"},
+		"federated_token_file": {"/etc/passwd"}, "is_insecure_sha1": {"yes"}, "is_insecure_mutable_subject": {"yes"}, "is_missing_confirmation_allowed": {"yes"},
+		"is_carriage_return_allowed": {"yes"}, "metadata_signers": {"x"},
 	}
 	res, body := v.send(http.MethodPost, "/connections/new", form, nil)
 	require.Equal(t, http.StatusSeeOther, res.StatusCode, body)
@@ -115,7 +123,9 @@ func TestForgedForms(t *testing.T) {
 	assert.Equal(t, "adatum", c.OrganizationID)
 	assert.False(t, c.TrustEmails)
 	assert.False(t, c.AnyTenant)
-	assert.Empty(t, c.Cloud)
+	assert.Empty(t, c.Cloud+c.FederatedTokenFile)
+	assert.Empty(t, c.MetadataSigners)
+	assert.False(t, c.InsecureSHA1 || c.InsecureMutableSubject || c.AllowMissingConfirmation || c.AllowCarriageReturns)
 	assert.Empty(t, c.ProvenDomains(), "another's domain is pending here, and goes on leading where it did")
 	assert.Contains(t, newVisitor(t, h).signIn(entratest.Bob), "Fabrikam")
 
@@ -187,15 +197,19 @@ func TestSecrets(t *testing.T) {
 		res, body := v.send(http.MethodPost, "/connections/contoso/secret", form, nil)
 		require.Equal(t, http.StatusSeeOther, res.StatusCode, body)
 	}
-	res, body := v.send(http.MethodPost, "/connections/contoso/secret", url.Values{"do": {"add"}, "version": {h.stored(t, "contoso").Version}, "next_client_secret": {" x"}}, nil)
-	assert.Equal(t, http.StatusUnprocessableEntity, res.StatusCode)
-	assert.Contains(t, body, "white space around it")
-	act(url.Values{"do": {"add"}, "next_client_secret": {"test-next"}, "ends": {"2099-01-31"}})
+	for next, want := range map[string]string{" test-next": "Next client secret has white space around it.", "": "Next client secret is missing."} {
+		res, body := v.send(http.MethodPost, "/connections/contoso/secret", url.Values{"do": {"add"}, "name": {"client_secret"}, "version": {h.stored(t, "contoso").Version}, "next_client_secret": {next}}, nil)
+		assert.Equal(t, http.StatusUnprocessableEntity, res.StatusCode)
+		assert.Contains(t, body, `<a href="#next_client_secret">`+want)
+		assert.Contains(t, body, `id="next_client_secret-error"`)
+		assert.NotContains(t, body, "test-next")
+	}
+	act(url.Values{"do": {"add"}, "name": {"client_secret"}, "next_client_secret": {"test-next"}, "next_client_secret_expires_at": {"2099-01-31"}})
 	assert.Equal(t, entratest.ContosoSecret, h.stored(t, "contoso").ClientSecret.Reveal())
 	assert.Equal(t, 2099, h.stored(t, "contoso").NextClientSecretExpires.Year())
-	_, body = v.send(http.MethodGet, "/connections/contoso", nil, nil)
+	_, body := v.send(http.MethodGet, "/connections/contoso", nil, nil)
 	assert.NotContains(t, body, "test-next")
-	act(url.Values{"do": {"promote"}})
+	act(url.Values{"do": {"promote"}, "name": {"client_secret"}})
 	assert.Equal(t, "test-next", h.stored(t, "contoso").ClientSecret.Reveal())
 	act(url.Values{"name": {"client_secret"}})
 	assert.True(t, h.stored(t, "contoso").ClientSecret.IsZero())
@@ -269,6 +283,42 @@ func TestReportsOfOthers(t *testing.T) {
 	assert.NotContains(t, body, "Ann Archer")
 }
 
+// What ends soon is there for the operator, connection by connection.
+func TestExpiring(t *testing.T) {
+	h := startHost(t)
+	v := newVisitor(t, h)
+	_, body := v.send(http.MethodGet, "/connections/expiring", nil, nil)
+	assert.Contains(t, body, "Nothing ends within 30 days")
+	certificate, _, _ := newPair(t, "portal", time.Now().Add(70*24*time.Hour))
+	for id, with := range map[string]url.Values{
+		"contoso":  {"client_secret_expires_at": {time.Now().Add(50 * 24 * time.Hour).Format(time.DateOnly)}},
+		"fabrikam": {"client_certificate": {certificate}},
+	} {
+		res, body := v.send(http.MethodPost, "/connections/"+id, changed(h.stored(t, id), with), nil)
+		require.Equal(t, http.StatusSeeOther, res.StatusCode, body)
+	}
+	link := regexp.MustCompile(`<h2><a href="/connections/([^"]+)">`)
+	for days, want := range map[string][]string{"": nil, "30": nil, "forged": nil, "60": {"contoso"}, "90": {"contoso", "fabrikam"}} {
+		_, body = v.send(http.MethodGet, "/connections/expiring?days="+days, nil, nil)
+		var got []string
+		for _, match := range link.FindAllStringSubmatch(body, -1) {
+			got = append(got, match[1])
+		}
+		assert.Equal(t, want, got, days)
+	}
+	_, body = v.send(http.MethodGet, "/connections/expiring?days=90", nil, nil)
+	assert.Contains(t, body, "The client secret ends on ")
+	assert.Contains(t, body, "The client certificate ends on ")
+	_, body = v.send(http.MethodGet, "/connections", nil, nil)
+	assert.Contains(t, body, `href="/connections/expiring"`)
+
+	v.send(http.MethodPost, "/connections/as", url.Values{"as": {"adatum"}}, nil)
+	res, _ := v.send(http.MethodGet, "/connections/expiring", nil, nil)
+	assert.Equal(t, http.StatusNotFound, res.StatusCode, "it asks the providers of other customers too")
+	_, body = v.send(http.MethodGet, "/connections", nil, nil)
+	assert.NotContains(t, body, "/connections/expiring")
+}
+
 func TestConnectionsIn(t *testing.T) {
 	for text, want := range map[string]int{
 		`{"name": "a"}`: 1, `[{"name": "a"}, {"name": "b"}]`: 2, "\xef\xbb\xbf[{}]": 1, `{"code": "OK", "connection": {"name": "a"}}`: 1, `{"connections": [{}, {}], "has_more": false}`: 2,
@@ -280,5 +330,13 @@ func TestConnectionsIn(t *testing.T) {
 	for _, text := range []string{"", " ", "[]", "{", "[1", `{"connections": []}`, "name,strategy"} {
 		_, err := connectionsIn([]byte(text))
 		require.Error(t, err, text)
+	}
+	many := "{}" + strings.Repeat(",{}", maxImported-1)
+	list, err := connectionsIn([]byte("[" + many + "]"))
+	require.NoError(t, err)
+	assert.Len(t, list, maxImported)
+	for _, text := range []string{"[" + many + ",{}]", `{"connections": [` + many + ",{}]}"} {
+		_, err = connectionsIn([]byte(text))
+		require.EqualError(t, err, "it holds 101 connections, and at most 100 are imported at once: part it into several files")
 	}
 }

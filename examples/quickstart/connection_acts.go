@@ -6,10 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra"
-	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -23,10 +21,19 @@ func (h *host) acting(do act) http.HandlerFunc {
 		if stored == nil {
 			return
 		}
+		if err := readForm(r); err != nil {
+			h.failSaving(w, r, err)
+			return
+		}
 		c := stored.Clone()
-		c.Version = r.PostFormValue("version") // of the page that was looked at
+		c.Version = r.PostForm.Get("version") // of the page that was looked at
 		word, err := do(r.Context(), r, by, c)
-		if err != nil {
+		var invalid *entra.InvalidError
+		switch {
+		case errors.As(err, &invalid):
+			h.showConnection(w, r, http.StatusUnprocessableEntity, stored, by, formOf(stored, nil, invalid.Faults, by))
+			return
+		case err != nil:
 			h.failSaving(w, r, err)
 			return
 		}
@@ -60,23 +67,37 @@ func (h *host) chooseApplications(ctx context.Context, r *http.Request, by entra
 	return "apps", err
 }
 
-// changeSecret exchanges a secret without an outage: the next one is added, both are accepted for a while, then it takes the first one's place. Or it
-// clears one.
+// changeSecret exchanges a secret or a certificate without an outage: the next one is added, both are accepted for a while, then it takes the first one's
+// place. Or it clears one.
 func (h *host) changeSecret(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection) (string, error) {
 	var err error
-	switch r.PostFormValue("do") {
+	switch name := r.PostForm.Get("name"); r.PostForm.Get("do") {
 	case "add":
-		if next := r.PostFormValue("next_client_secret"); next != "" {
-			c.NextClientSecret = credential.NewSecret(next)
-		}
-		c.NextClientSecretExpires, _ = time.Parse(time.DateOnly, r.PostFormValue("ends")) // without one, or what a browser would not send: not known
-		_, _, err = h.registry.Save(ctx, by, c)
+		err = h.addNext(ctx, r, by, c, name)
 	case "promote":
-		_, err = h.registry.PromoteSecret(ctx, by, c.ID, c.Version, "client_secret")
+		_, err = h.registry.PromoteSecret(ctx, by, c.ID, c.Version, name)
 	default:
-		_, err = h.registry.ClearSecret(ctx, by, c.ID, c.Version, r.PostFormValue("name"))
+		_, err = h.registry.ClearSecret(ctx, by, c.ID, c.Version, name)
 	}
 	return "secret", err
+}
+
+// addNext takes what an exchange's form holds into the second place.
+func (h *host) addNext(ctx context.Context, r *http.Request, by entra.Actor, c *entra.Connection, name string) error {
+	i := slices.IndexFunc(exchanges, func(s formSection) bool { return s.id == name })
+	if i < 0 {
+		return entra.ErrNotFound
+	}
+	next := exchanges[i].fields[0]
+	found := fill(c, r, by, exchanges[i])
+	if found == nil && !next.stored(c) {
+		found = entra.Findings{{Field: next.name, Problem: "is missing", Severity: entra.SeverityError}}
+	}
+	if err := found.Err(); err != nil {
+		return err
+	}
+	_, _, err := h.registry.Save(ctx, by, c)
+	return err
 }
 
 // confirmTenant accepts that the connection's domain went to another tenant.

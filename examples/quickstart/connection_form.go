@@ -20,7 +20,6 @@ type connectionView struct {
 	AllApplications      bool
 	OnForNobody          []string // warnings
 	Unproven             []domainView
-	Secret, NextSecret   bool
 	TenantID             string
 	FakeDNS              bool
 }
@@ -52,6 +51,10 @@ func (v *formView) showCallbacks(list []callbackView) {
 }
 
 func (h *host) createConnection(w http.ResponseWriter, r *http.Request) {
+	if err := readForm(r); err != nil {
+		h.failSaving(w, r, err)
+		return
+	}
 	who, _ := h.admins.current(r)
 	c := &entra.Connection{OrganizationID: who.organization}
 	saved, found, err := h.saveForm(r, who.actor(), c)
@@ -83,7 +86,7 @@ func (h *host) showConnection(w http.ResponseWriter, r *http.Request, status int
 	v := connectionView{
 		connectionRow: connectionRowOf(c), Tab: "settings", Saved: said(r), Form: form,
 		Operator: by.IsEnvironment(), Shared: c.OrganizationID == "", AllApplications: c.AllApplications,
-		Secret: !c.ClientSecret.IsZero(), NextSecret: !c.NextClientSecret.IsZero(), TenantID: c.TenantID, FakeDNS: h.zone != nil, Unproven: h.challenges(c),
+		TenantID: c.TenantID, FakeDNS: h.zone != nil, Unproven: h.challenges(c),
 	}
 	for _, a := range applications {
 		v.Applications = append(v.Applications, choice{Value: a.ID, Label: a.Name, Selected: slices.Contains(c.EnabledApplications, a.ID)})
@@ -105,8 +108,12 @@ func (h *host) saveConnection(w http.ResponseWriter, r *http.Request) {
 	if stored == nil {
 		return
 	}
+	if err := readForm(r); err != nil {
+		h.failSaving(w, r, err)
+		return
+	}
 	c := stored.Clone()
-	c.Version = r.PostFormValue("version") // of the page that was looked at
+	c.Version = r.PostForm.Get("version") // of the page that was looked at
 	_, found, err := h.saveForm(r, by, c)
 	form := func(found entra.Findings) formView {
 		v := formOf(stored, r.PostForm, found, by)
@@ -134,10 +141,7 @@ func (h *host) saveConnection(w http.ResponseWriter, r *http.Request) {
 
 // saveForm fills a connection from the request's form and saves it. The findings hold all that stands in the way, at once.
 func (h *host) saveForm(r *http.Request, by entra.Actor, c *entra.Connection) (*entra.Connection, entra.Findings, error) {
-	if err := r.ParseForm(); err != nil {
-		return nil, nil, err
-	}
-	if unread := fill(c, r.PostForm, by); unread != nil {
+	if unread := fill(c, r, by, formSections...); unread != nil {
 		_, more, err := h.registry.Preview(r.Context(), by, c)
 		if err != nil && more == nil {
 			return nil, nil, err
@@ -158,10 +162,12 @@ func (h *host) saveForm(r *http.Request, by entra.Actor, c *entra.Connection) (*
 
 // failSaving answers errors of a Registrar that no field explains.
 func (h *host) failSaving(w http.ResponseWriter, r *http.Request, err error) {
-	var invalid *entra.InvalidError
+	var long *http.MaxBytesError
 	switch {
-	case errors.As(err, &invalid):
-		h.show(w, r, http.StatusUnprocessableEntity, "error", errorView{Heading: "Nothing was saved", Public: findingText(invalid.Faults[0]), Back: "/connections"})
+	case errors.As(err, &long):
+		h.show(w, r, http.StatusRequestEntityTooLarge, "error", errorView{Heading: "This is too much at once", Public: "Nothing was saved. A form with its file holds at most 4 MB.", Back: "/connections"})
+	case errors.Is(err, errForm):
+		h.show(w, r, http.StatusBadRequest, "error", errorView{Heading: "The form did not arrive whole", Public: "Nothing was saved. Please try again.", Back: "/connections"})
 	case errors.Is(err, entra.ErrNotFound):
 		h.notFound(w, r)
 	case errors.Is(err, entra.ErrNotAllowed):

@@ -96,7 +96,7 @@ var saidAfter = map[string]string{
 	"proven":    "Proven. Its people find their way from now on.",
 	"unproven":  "No domain could be proven. Nothing has changed.",
 	"published": "The record is in the fake DNS. Have it looked for.",
-	"secret":    "Saved what became of the secret.",
+	"secret":    "Saved what became of the secret or certificate.",
 	"tenant":    "The new tenant is confirmed.",
 	"deleted":   "Deleted.",
 	"sample":    "The sample is loaded.",

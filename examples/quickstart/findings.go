@@ -46,6 +46,10 @@ func problemText(f entra.Finding) string {
 		return sentence(text)
 	case slices.Contains(predicates, first):
 		return sentence(label + " " + text)
+	case first == "accepts", first == "reads":
+		return sentence("it " + text) // the connection does
+	case strings.Contains(strings.ToLower(text), strings.ToLower(label)):
+		return sentence(text) // it names the field by itself
 	default:
 		return label + ": " + sentence(text)
 	}
@@ -53,14 +57,12 @@ func problemText(f entra.Finding) string {
 
 // fieldLabel names a member of the JSON as the form does.
 func fieldLabel(name string) string {
-	for _, s := range formSections {
-		for _, f := range s.fields {
-			if f.name == name {
-				return f.label
-			}
+	for _, f := range everyField {
+		if f.name == name {
+			return f.label
 		}
 	}
-	return cmp.Or(map[string]string{"callback_url": "Callback URL", "enabled_applications": "Applications"}[name], name)
+	return cmp.Or(map[string]string{"callback_url": "Callback URL", "enabled_applications": "Applications", "tenant_id": "Tenant"}[name], name)
 }
 
 // sentence makes a sentence of a phrase. A domain keeps its spelling.

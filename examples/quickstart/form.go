@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net/url"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,20 +23,22 @@ type formField struct {
 	choices           func() []choice
 	get               func(*entra.Connection) string
 	set               func(*entra.Connection, string) error
+	stored            func(*entra.Connection) bool // of a secret: there is one
 }
 
 // kind is what an input looks like.
 type kind string
 
 const (
-	line   kind = "line"
-	lines  kind = "lines" // one value a line
-	object kind = "json"
-	check  kind = "check"
-	secret kind = "secret"
-	pick   kind = "select"
-	date   kind = "date"
-	number kind = "number"
+	line    kind = "line"
+	lines   kind = "lines" // one value a line
+	code    kind = "code"  // JSON or PEM
+	check   kind = "check"
+	secret  kind = "secret"
+	keyPair kind = "keypair" // a certificate with its private key: pasted, or a file
+	pick    kind = "select"
+	date    kind = "date"
+	number  kind = "number"
 )
 
 // choice is an option of a select.
@@ -100,9 +102,15 @@ func (f formField) parted(p func(*entra.Connection) *[]string, split func(string
 	return f
 }
 
+// hidden reports whether what the field holds is never shown.
+func (f formField) hidden() bool { return f.kind == secret || f.kind == keyPair }
+
 // sealed is a secret: never shown, and kept when the input is left empty, which is the Registrar's rule.
 func (f formField) sealed(p func(*entra.Connection) *credential.Secret) formField {
-	f.kind = secret
+	if f.kind == "" {
+		f.kind = secret
+	}
+	f.stored = func(c *entra.Connection) bool { return !p(c).IsZero() }
 	f.get = func(*entra.Connection) string { return "" }
 	f.set = func(c *entra.Connection, v string) error {
 		*p(c) = credential.Secret{}
@@ -166,9 +174,31 @@ func (f formField) count(p func(*entra.Connection) *int) formField {
 	return f
 }
 
+// certificates are written as PEM, one after the other.
+func (f formField) certificates(p func(*entra.Connection) *[]string) formField {
+	const end = "-----END CERTIFICATE-----"
+	f.kind = code
+	f.get = func(c *entra.Connection) string { return strings.Join(*p(c), "\n") }
+	f.set = func(c *entra.Connection, v string) error {
+		if v == f.get(c) { // what stands around them stays too
+			return nil
+		}
+		*p(c) = nil
+		for rest := strings.TrimSpace(v); rest != ""; rest = strings.TrimSpace(rest) {
+			one, after, whole := strings.Cut(rest, end)
+			if whole {
+				one += end
+			}
+			*p(c), rest = append(*p(c), one), after
+		}
+		return nil
+	}
+	return f
+}
+
 // params are written as JSON, as the management API has them.
 func params(f formField) formField {
-	f.kind = object
+	f.kind = code
 	f.get = func(c *entra.Connection) string {
 		if len(c.UpstreamParams) == 0 {
 			return ""
@@ -202,15 +232,23 @@ func params(f formField) formField {
 	return f
 }
 
-// fill puts what the form says into a connection: the fields that the actor sees, and nothing else. It returns what could not be read.
-func fill(c *entra.Connection, form url.Values, by entra.Actor) entra.Findings {
+// fill puts what the form says into a connection: the sections' fields that the actor sees, and nothing else. It returns what could not be read.
+func fill(c *entra.Connection, r *http.Request, by entra.Actor, sections ...formSection) entra.Findings {
 	var found entra.Findings
-	for _, s := range formSections {
+	for _, s := range sections {
 		for _, f := range s.fields {
 			if f.operator && !by.IsEnvironment() {
 				continue
 			}
-			if err := f.set(c, strings.ReplaceAll(form.Get(f.name), "\r\n", "\n")); err != nil {
+			typed, err := r.PostForm.Get(f.name), error(nil)
+			if f.kind == keyPair {
+				typed, err = pairIn(r, f.name, by)
+				r.PostForm.Set(f.name, typed)
+			}
+			if err == nil {
+				err = f.set(c, strings.ReplaceAll(typed, "\r\n", "\n"))
+			}
+			if err != nil {
 				found = append(found, entra.Finding{Field: f.name, Problem: err.Error(), Severity: entra.SeverityError})
 			}
 		}

@@ -45,6 +45,12 @@ var formSections = []formSection{
 		formField{name: "client_secret_expires_at", label: "Secret ends on", help: "If you enter it, you are warned in time."}.
 			day(func(c *entra.Connection) *time.Time { return &c.ClientSecretExpires }),
 	}},
+	{id: "credential", legend: "Certificate or federated credential", folds: true, fields: []formField{
+		formField{name: "client_certificate", label: "Client certificate", kind: keyPair, help: "In the secret’s place: the certificate and its private key as PEM, one after the other. Upload the certificate alone to the app registration."}.
+			sealed(func(c *entra.Connection) *credential.Secret { return &c.ClientCertificate }),
+		formField{name: "federated_token_file", label: "File with a federated credential", operator: true, help: "In the place of both: the path under which the platform keeps the token, as Kubernetes has it in AZURE_FEDERATED_TOKEN_FILE."}.
+			text(func(c *entra.Connection) *string { return &c.FederatedTokenFile }),
+	}},
 	{id: realmSection, legend: "Home realm discovery", help: "Whoever enters an address of these domains goes straight to this connection.", fields: []formField{
 		formField{name: "home_realm_domains", label: "Home realm domains", help: "One on each line. No other connection can have them."}.
 			list(func(c *entra.Connection) *[]string { return &c.HomeRealmDomains }),
@@ -76,6 +82,14 @@ var formSections = []formSection{
 			flag(func(c *entra.Connection) *bool { return &c.UserGroups }),
 	}},
 	{id: "groups", legend: "Group options", folds: true, fields: groupFields},
+	{id: "extended", legend: "Profile options", folds: true, fields: []formField{
+		formField{name: "extended_attributes", label: "Properties of the extended profile", help: "Graph’s names, such as jobTitle; one on each line. Empty: the usual ones."}.
+			list(func(c *entra.Connection) *[]string { return &c.Profile.Fields }),
+		formField{name: "is_manager_included", label: "The manager too", help: "It takes the permission User.Read.All."}.
+			flag(func(c *entra.Connection) *bool { return &c.Profile.Manager }),
+		formField{name: "is_photo_included", label: "Get the photo"}.
+			flag(func(c *entra.Connection) *bool { return &c.Profile.Photo }),
+	}},
 	{id: callbackSection, legend: "Callback URL", help: "Register it in the Entra admin center: your app, Authentication, platform Web.", fields: []formField{
 		formField{name: "is_use_custom_domain", label: "Use custom domain", operator: true, help: "The callback URL is then on the host’s custom domain. The quickstart has none."}.
 			flag(func(c *entra.Connection) *bool { return &c.UseCustomDomain }),
@@ -85,7 +99,7 @@ var formSections = []formSection{
 		formField{name: "scopes", label: "Scopes", help: "OAuth 2.0: beyond openid, profile and email, such as User.Read. One on each line."}.
 			list(func(c *entra.Connection) *[]string { return &c.Scopes }),
 	}},
-	{id: "more", legend: "More", folds: true, fields: []formField{
+	{id: "advanced", legend: "Advanced", folds: true, fields: []formField{
 		clouds(formField{name: "cloud", label: "Cloud", operator: true}),
 		formField{name: "is_keep_other_identities", label: "Keep other ways to sign in", help: "When a user is linked, their email and social sign-in stay."}.
 			flag(func(c *entra.Connection) *bool { return &c.KeepOtherIdentities }),
@@ -93,6 +107,8 @@ var formSections = []formSection{
 			flag(func(c *entra.Connection) *bool { return &c.AllowMailProviders }),
 		formField{name: "has_own_signing_keys", label: "The app has signing keys of its own", help: "Claims mapping in Entra gives it some."}.
 			flag(func(c *entra.Connection) *bool { return &c.OwnSigningKeys }),
+		formField{name: "button_order", label: "Place of its button", help: "A number: lower ones stand first, equal ones by their names."}.
+			count(func(c *entra.Connection) *int { return &c.ButtonOrder }),
 		formField{name: "max_session_seconds", label: "Longest session, in seconds", help: "How long somebody stays signed in here at most. Empty: as long as the host likes."}.
 			count(func(c *entra.Connection) *int { return &c.MaxSessionSeconds }),
 		formField{name: "response_mode", label: "Response mode", help: "OAuth 2.0: query (also when empty) or form_post."}.
@@ -101,12 +117,39 @@ var formSections = []formSection{
 			text(func(c *entra.Connection) *string { return &c.Realm }),
 		formField{name: "is_provider_initiated_allowed", label: "Sign-in may begin at the provider", help: "WS-Federation: an answer that nobody asked for begins a sign-in of our own."}.
 			flag(func(c *entra.Connection) *bool { return &c.AllowProviderInitiated }),
+	}},
+	{id: "adfs", legend: "AD FS and other providers of WS-Federation", folds: true, fields: []formField{
 		formField{name: "metadata_url", label: "AD FS metadata address", operator: true, help: "WS-Federation with AD FS in Entra’s place."}.
 			text(func(c *entra.Connection) *string { return &c.MetadataURL }),
 		formField{name: "issuer", label: "AD FS issuer", operator: true}.
 			text(func(c *entra.Connection) *string { return &c.Issuer }),
 		formField{name: "subject_claim", label: "AD FS subject claim", operator: true, help: "The URI of a claim that never changes and is never given to somebody else."}.
 			text(func(c *entra.Connection) *string { return &c.SubjectClaim }),
+		formField{name: "is_insecure_mutable_subject", label: "The subject claim may change hands", operator: true, help: "Insecure: it may be an address or a user name. Whoever inherits the name then inherits the account."}.
+			flag(func(c *entra.Connection) *bool { return &c.InsecureMutableSubject }),
+		formField{name: "metadata_signers", label: "Certificates that sign the metadata", operator: true, help: "PEM, one after the other. Metadata that none of them signed is then refused."}.
+			certificates(func(c *entra.Connection) *[]string { return &c.MetadataSigners }),
+		formField{name: "is_insecure_sha1", label: "Accept signatures over SHA-1", operator: true, help: "Insecure: for an old AD FS that can do no better. Whoever finds a collision forges tokens."}.
+			flag(func(c *entra.Connection) *bool { return &c.InsecureSHA1 }),
+		formField{name: "is_missing_confirmation_allowed", label: "Accept tokens without a subject confirmation", operator: true, help: "For SimpleSAMLphp, which leaves it out of SAML 1.1."}.
+			flag(func(c *entra.Connection) *bool { return &c.AllowMissingConfirmation }),
+		formField{name: "is_carriage_return_allowed", label: "Read line breaks as AD FS signs them", operator: true, help: "For attributes that hold line breaks: a token whose digest fails is read once more with CR LF."}.
+			flag(func(c *entra.Connection) *bool { return &c.AllowCarriageReturns }),
+	}},
+}
+
+// exchanges are forms of their own: each has the place beside the one of the section above, so that a credential is exchanged without an outage. The first
+// field's name is that of the second place in the JSON.
+var exchanges = []formSection{
+	{id: "client_secret", legend: "Exchange the client secret", help: "Without an outage: the next secret counts where Entra refuses the first. Once it works, have it take the first one’s place.", fields: []formField{
+		formField{name: "next_client_secret", label: "Next client secret"}.
+			sealed(func(c *entra.Connection) *credential.Secret { return &c.NextClientSecret }),
+		formField{name: "next_client_secret_expires_at", label: "It ends on"}.
+			day(func(c *entra.Connection) *time.Time { return &c.NextClientSecretExpires }),
+	}},
+	{id: "client_certificate", legend: "Exchange the client certificate", help: "Without an outage: upload the next certificate to the app registration, then add it here with its key. Of the two the first that is valid signs.", fields: []formField{
+		formField{name: "next_client_certificate", label: "Next client certificate", kind: keyPair}.
+			sealed(func(c *entra.Connection) *credential.Secret { return &c.NextClientCertificate }),
 	}},
 }
 
@@ -165,12 +208,18 @@ func clouds(f formField) formField {
 	return f
 }
 
-// inWords names the fields of a finding's advice as the form does.
-var inWords = func() *strings.Replacer {
+// everyField are the fields of all forms of a connection.
+var everyField = func() []formField {
 	var fields []formField
-	for _, s := range formSections {
+	for _, s := range slices.Concat(formSections, exchanges) {
 		fields = append(fields, s.fields...)
 	}
+	return fields
+}()
+
+// inWords names the fields of a finding's advice as the form does.
+var inWords = func() *strings.Replacer {
+	fields := slices.Clone(everyField)
 	slices.SortFunc(fields, func(a, b formField) int { return len(b.name) - len(a.name) }) // one name may begin another
 	var pairs []string
 	for _, f := range fields {

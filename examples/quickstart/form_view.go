@@ -14,7 +14,9 @@ import (
 type formView struct {
 	Action, Version, Submit string
 	Sections                []sectionView
+	Exchanges               []exchangeView
 	Problems                []problem // what stands in the way of saving, with where to mend it
+	Again                   bool      // a secret was typed that has to be typed again
 	Hints                   []problem // worth a look, and beside no field
 	Differences             []difference
 	TenantChanged           string // the connection whose domain went to another tenant
@@ -38,9 +40,17 @@ type fieldView struct {
 	Name, Label, Help, Value  string
 	Kind                      kind
 	Checked, Set              bool // Set: a secret is there
+	PFX                       bool // the certificate may come as PFX
 	Choices                   []choice
 	Errors, Warnings          []string
 	DescribedBy, Autocomplete string
+}
+
+// exchangeView exchanges a credential.
+type exchangeView struct {
+	sectionView
+	First, Next bool   // which of its places hold something
+	Holds       string // what is in the first one, as far as it is no secret
 }
 
 type callbackView struct{ ID, Label, URL string }
@@ -68,15 +78,23 @@ func formOf(c *entra.Connection, typed url.Values, found entra.Findings, by entr
 			if f.operator && !by.IsEnvironment() {
 				continue
 			}
-			one := f.view(c, typed, beside[f.name])
+			one := v.field(f, c, typed, beside[f.name], by)
 			delete(beside, f.name)
-			for _, text := range one.Errors {
-				v.Problems = append(v.Problems, problem{Field: f.name, Text: text})
-			}
 			section.Open = section.Open || one.Checked || one.Set || one.Value != "" || len(one.Errors)+len(one.Warnings) > 0
 			section.Fields = append(section.Fields, one)
 		}
 		v.Sections = append(v.Sections, section)
+	}
+	for _, s := range exchanges {
+		e := exchangeView{sectionView: sectionView{ID: s.id, Legend: s.legend, Help: s.help}, First: holds(c, s.id), Next: s.fields[0].stored(c)}
+		if s.id == "client_certificate" {
+			e.Holds = certificateText(c.ClientCertificate)
+		}
+		for _, f := range s.fields {
+			e.Fields = append(e.Fields, v.field(f, c, nil, beside[f.name], by))
+			delete(beside, f.name)
+		}
+		v.Exchanges = append(v.Exchanges, e)
 	}
 	for _, f := range found { // in their order
 		if _, left := beside[f.Field]; left && f.Field != "enabled_applications" && f.Severity != entra.SeverityOK {
@@ -91,9 +109,25 @@ func formOf(c *entra.Connection, typed url.Values, found entra.Findings, by entr
 	return v
 }
 
+// field shows a field, and notes its faults.
+func (v *formView) field(f formField, c *entra.Connection, typed url.Values, found entra.Findings, by entra.Actor) fieldView {
+	one := f.view(c, typed, found)
+	one.PFX = by.IsEnvironment()
+	for _, text := range one.Errors {
+		v.Problems = append(v.Problems, problem{Field: f.name, Text: text})
+	}
+	v.Again = v.Again || f.hidden() && (typed.Get(f.name) != "" || len(one.Errors) > 0)
+	return one
+}
+
+// holds reports whether the place of a secret that a field names is taken.
+func holds(c *entra.Connection, name string) bool {
+	return slices.ContainsFunc(everyField, func(f formField) bool { return f.name == name && f.stored(c) })
+}
+
 func (f formField) view(c *entra.Connection, typed url.Values, found entra.Findings) fieldView {
 	v := fieldView{Name: f.name, Label: f.label, Help: f.help, Kind: f.kind, Value: f.get(c)}
-	if typed != nil && f.kind != secret { // a secret that was typed is not sent back: it is typed again
+	if typed != nil && !f.hidden() { // a secret that was typed is not sent back: it is typed again
 		v.Value = typed.Get(f.name)
 	}
 	switch f.kind {
@@ -110,8 +144,8 @@ func (f formField) view(c *entra.Connection, typed url.Values, found entra.Findi
 		if v.Choices[0].Selected {
 			v.Value = "" // the default: no reason to unfold a section
 		}
-	case secret:
-		v.Set = !c.ClientSecret.IsZero()
+	case secret, keyPair:
+		v.Set = f.stored(c)
 	}
 	for _, one := range found {
 		switch one.Severity {
@@ -178,7 +212,7 @@ func compare(stored, mine *entra.Connection, by entra.Actor) []difference {
 	var list []difference
 	for _, s := range formSections {
 		for _, f := range s.fields {
-			if f.kind == secret || f.operator && !by.IsEnvironment() || f.get(stored) == f.get(mine) {
+			if f.hidden() || f.operator && !by.IsEnvironment() || f.get(stored) == f.get(mine) {
 				continue
 			}
 			list = append(list, difference{Label: f.label, Theirs: f.shown(stored), Yours: f.shown(mine)})

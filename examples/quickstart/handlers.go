@@ -30,7 +30,7 @@ func (h *host) handler() http.Handler {
 	// into the browser's cookie says that this browser asked for it.
 	csrf := http.NewCrossOriginProtection()
 	csrf.AddInsecureBypassPattern("POST /sso/callback/")
-	return h.oneName(csrf.Handler(mux))
+	return http.MaxBytesHandler(h.oneName(csrf.Handler(mux)), maxSent)
 }
 
 // adminPages are where connections are made. A real host lets nobody see them who is no admin.
@@ -42,6 +42,7 @@ func (h *host) adminPages(mux *http.ServeMux) {
 	mux.HandleFunc("POST /connections/new", h.createConnection)
 	mux.HandleFunc("GET /connections/import", h.importPage)
 	mux.HandleFunc("POST /connections/import", h.importConnections)
+	mux.HandleFunc("GET /connections/expiring", h.expiringPage)
 	mux.HandleFunc("GET /connections/{id}", h.connectionPage)
 	mux.HandleFunc("POST /connections/{id}", h.saveConnection)
 	mux.HandleFunc("POST /connections/{id}/enabled", h.acting(h.switchConnection))

@@ -12,13 +12,17 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra"
 )
 
-const maxExport = 4 << 20 // bytes of an export file
+// maxImported bounds the connections of one export: each is looked up at its provider while the browser waits.
+const maxImported = 100
 
 // importView is the page that takes exports, and says what became of each connection.
 type importView struct {
 	Problem  string
 	Outcomes []outcomeView
 }
+
+// Most is how many connections the page takes at once.
+func (importView) Most() int { return maxImported }
 
 // outcomeView is what became of one connection of an export.
 type outcomeView struct {
@@ -33,7 +37,7 @@ func (h *host) importPage(w http.ResponseWriter, r *http.Request) {
 // importConnections reads an export: one connection, a list of them, or what the management API answers. Each is saved or not by itself.
 func (h *host) importConnections(w http.ResponseWriter, r *http.Request) {
 	who, _ := h.admins.current(r)
-	export, err := exportOf(w, r)
+	export, err := exportOf(r)
 	var list []json.RawMessage
 	if err == nil {
 		list, err = connectionsIn(export)
@@ -54,9 +58,8 @@ func (h *host) importConnections(w http.ResponseWriter, r *http.Request) {
 }
 
 // exportOf returns the file that was chosen, else the text that was pasted.
-func exportOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxExport)
-	if err := r.ParseMultipartForm(maxExport); err != nil && !errors.Is(err, http.ErrNotMultipart) { //nolint:gosec // MaxBytesReader bounds it
+func exportOf(r *http.Request) ([]byte, error) {
+	if readForm(r) != nil {
 		return nil, errors.New("the file is longer than 4 MB, or was not sent whole")
 	}
 	file, _, err := r.FormFile("file")
@@ -99,8 +102,11 @@ func connectionsIn(export []byte) ([]json.RawMessage, error) {
 			list = []json.RawMessage{export}
 		}
 	}
-	if len(list) == 0 {
+	switch n := len(list); {
+	case n == 0:
 		return nil, errors.New("there is no connection in it")
+	case n > maxImported:
+		return nil, fmt.Errorf("it holds %d connections, and at most %d are imported at once: part it into several files", n, maxImported)
 	}
 	return list, nil
 }

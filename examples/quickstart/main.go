@@ -21,10 +21,12 @@
 //	connections.go        the list
 //	form.go               the form: what an input is; form_fields.go is the form itself, form_view.go how it is filled in
 //	connection_form.go    adding and changing a connection
-//	connection_acts.go    switching it on, exchanging its secret, deleting it
+//	connection_acts.go    switching it on, exchanging its secret or certificate, deleting it
+//	certificate.go        certificates that are pasted or chosen as a file, PEM or PFX
 //	domains.go            proving whose domains its home realm domains are
 //	findings.go           what the library finds, in sentences
 //	diagnosis.go          testing it, with and without a person
+//	expiring.go           what ends soon: secrets, certificates, metadata, proofs of domains
 //	guide.go              what to enter in Entra's admin center
 //	import.go             connections from an export file
 //

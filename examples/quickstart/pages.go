@@ -64,6 +64,7 @@ var titles = map[string]struct {
 	"guide":          {"Setup guide", "connections", "medium"},
 	"delete":         {"Delete a connection", "connections", "narrow"},
 	"import":         {"Import connections", "connections", "medium"},
+	"expiring":       {"What ends soon", "connections", "medium"},
 	"trouble":        {"Trouble at the fake Entra", "trouble", "narrow"},
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/credential"
 )
 
 // views holds made-up data for each page, with text that would do harm if it were not escaped.
@@ -43,7 +44,7 @@ var views = map[string]any{
 	"new-connection": formOf(&entra.Connection{}, nil, (&entra.Connection{}).Check(), entra.Environment("test")),
 	"connection": connectionView{
 		connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso", Protocol: "WS-Federation", Enabled: true}, Tab: "settings", Saved: "Switched on.",
-		Operator: true, Shared: true, Secret: true, NextSecret: true, FakeDNS: true, TenantID: "1111", OnForNobody: []string{"Nobody."},
+		Operator: true, Shared: true, FakeDNS: true, TenantID: "1111", OnForNobody: []string{"Nobody."},
 		Applications: []choice{{Value: "portal", Label: "Portal", Selected: true}}, Shares: []choice{{Value: "adatum", Label: "Adatum"}},
 		Unproven: []domainView{{Domain: "contoso.io", State: "pending", Record: entra.Challenge{Name: "_x.contoso.io", Value: "y"}}}, Form: fullForm(),
 	},
@@ -56,15 +57,16 @@ var views = map[string]any{
 		connectionRow: connectionRow{ID: "contoso", Name: "Contoso"}, Tab: "guide", Manifest: "{}",
 		Guide: &entra.Guide{Title: "Set up Contoso", Steps: []entra.GuideStep{{Title: "Authentication", Text: "Add it.", Values: []entra.GuideValue{{Label: "Redirect URI", Value: "<script>alert(1)</script>"}}}}},
 	},
-	"delete":  deleteView{connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso"}, Users: 2},
-	"import":  importView{Problem: "This is not JSON.", Outcomes: []outcomeView{{ID: "contoso", Name: "Contoso"}, {Name: "Other", Findings: findingViews(entra.Findings{{Problem: "no", Severity: entra.SeverityError}})}}},
-	"trouble": troubleView{Saved: true, Troubles: troubles, Now: "none"},
+	"delete":   deleteView{connectionRow: connectionRow{ID: "contoso", Version: "1", Name: "Contoso"}, Users: 2},
+	"import":   importView{Problem: "This is not JSON.", Outcomes: []outcomeView{{ID: "contoso", Name: "Contoso"}, {Name: "Other", Findings: findingViews(entra.Findings{{Problem: "no", Severity: entra.SeverityError}})}}},
+	"expiring": expiringView{Within: []choice{{Value: "30", Label: "30 days", Selected: true}}, Looked: 2, Connections: []expiringConnection{{ID: "contoso", Name: "Contoso <b>over</b>", Findings: findingViews(entra.Findings{{Field: "client_secret", Problem: "ends <script>alert(1)</script>", Severity: entra.SeverityError}})}}},
+	"trouble":  troubleView{Saved: true, Troubles: troubles, Now: "none"},
 }
 
 // fullForm has everything to say that a form can have.
 func fullForm() formView {
 	c := &entra.Connection{
-		ID: "contoso", Version: "1", Name: "<b>over</b>", HomeRealmDomains: []string{"contoso.com"}, UpstreamParams: loginHint, Realm: "no URI", AllowProviderInitiated: true,
+		ID: "contoso", Version: "1", Name: "<b>over</b>", ClientSecret: credential.NewSecret("x"), NextClientCertificate: credential.NewSecret("x"), HomeRealmDomains: []string{"contoso.com"}, UpstreamParams: loginHint, Realm: "no URI", AllowProviderInitiated: true,
 		DomainProofs: []entra.DomainProof{{Domain: "contoso.com", State: entra.DomainProven, By: entra.ProofByEntra}, {Domain: "contoso.io", State: entra.DomainLapsed}, {Domain: "contoso.net", State: entra.DomainPending}},
 	}
 	f := formOf(c, nil, append(c.Check(), entra.Finding{Field: "tenant_id", Problem: "is wrong", Severity: entra.SeverityError}, entra.Finding{Problem: "look", Severity: entra.SeverityWarning}), entra.Environment("test"))
