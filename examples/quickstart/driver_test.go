@@ -264,3 +264,15 @@ func (b *browser) signInTo(application, organization string) {
 	b.press("Change")
 	b.at("Sign in")
 }
+
+// paste puts text into an input in one piece.
+func (b *browser) paste(id, text string) {
+	b.t.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#"+id), text))
+}
+
+// unfold opens the part of a form with this name.
+func (b *browser) unfold(name string) {
+	b.t.Helper()
+	b.do(chromedp.Click(`//summary[normalize-space()="` + name + `"]`))
+}
