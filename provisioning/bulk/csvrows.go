@@ -15,7 +15,19 @@ type csvRows struct {
 	comma   byte
 	columns int // 0 before the header is known
 	feed    *bufio.Reader
+	begun   int64 // bytes of the lines with which rows begin
+	vain    int64 // bytes after them that were read and pushed back, since they did not close the quote
 }
+
+// What is read in vain for quotes that are never closed is bounded for the file as a whole, by a sum and by a multiple of what the file holds: a file in
+// which every line opens a quote would otherwise be read to the limit of a row for each of its lines.
+const (
+	freeVain  = 16 << 20 // bytes
+	timesRead = 8
+)
+
+// patient reports whether a row may still go on in lines to come.
+func (c *csvRows) patient() bool { return c.vain <= freeVain+timesRead*c.begun }
 
 func newCSVRows(in *bufio.Reader, comma byte) *csvRows {
 	return &csvRows{source: source{in: in}, comma: comma, feed: bufio.NewReader(nil)}
@@ -55,8 +67,12 @@ func empty(fields []string) bool {
 // record reads on until the record that begins with this line is whole. If that never happens, the first line alone is bad, and the others are read again.
 func (c *csvRows) record(line int64, first []byte) (*row, *Problem, error) {
 	raw := first
+	c.begun += int64(len(first))
 	quotes := quoting{comma: c.comma}
 	quotes.scan(first)
+	if quotes.open() && !c.patient() {
+		return c.bad(line, first, problem(ReasonSyntax, "", "a quote that opens in this row is not closed in it, and too many rows before it are like that for values to go on in the next line", "close the quotes in the first of these rows, or take them out"))
+	}
 	for quotes.open() {
 		next, err := c.readLine()
 		switch {
@@ -98,6 +114,7 @@ func (c *csvRows) record(line int64, first []byte) (*row, *Problem, error) {
 // broken gives up what follows the first line.
 func (c *csvRows) broken(line int64, first, raw []byte) (*row, *Problem, error) {
 	rest := raw[len(first):]
+	c.vain += int64(len(rest))
 	lines := int64(bytes.Count(rest, []byte("\n")))
 	if len(rest) > 0 && rest[len(rest)-1] != '\n' {
 		lines++

@@ -18,6 +18,20 @@ const (
 	MaxOrganizations = 1000    // of one record
 )
 
+// What is held at once, in bytes of the file, so that long rows are not more than many short ones.
+const (
+	maxRecord = 4 * MaxRow  // rows of a CSV that are one record
+	maxBytes  = 16 * MaxRow // records that are stored together; the last one may go beyond it
+)
+
+// held is the length of rows, in bytes.
+func held(rows []*row) (n int) {
+	for _, r := range rows {
+		n += len(r.raw)
+	}
+	return n
+}
+
 // row is one row as it stood in the file: a record of a CSV, or a JSON object.
 type row struct {
 	number int64    // counted from 1, bad ones too, a header not

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -96,4 +97,70 @@ func TestMemory(t *testing.T) {
 	require.NotZero(t, early)
 	require.NotZero(t, late)
 	require.Less(t, late, early+3<<20)
+}
+
+// long is a file of rows that are as long as they may be: of one person with many organizations, or of many people.
+func long(rows int, row func(i int, padding string) string) io.Reader {
+	padding := strings.Repeat("x", bulk.MaxRow-200)
+	parts := []io.Reader{strings.NewReader("email,id,note,external_organization_id\n")}
+	for i := range rows {
+		parts = append(parts, lazily(func() string { return row(i, padding) }))
+	}
+	return io.MultiReader(parts...)
+}
+
+// lazily is text that is made when it is read.
+func lazily(text func() string) io.Reader { return &lazy{text: text} }
+
+type lazy struct {
+	text func() string
+	from *strings.Reader
+}
+
+func (l *lazy) Read(p []byte) (int, error) {
+	if l.from == nil {
+		l.from = strings.NewReader(l.text())
+	}
+	n, err := l.from.Read(p)
+	if err != nil {
+		l.from = strings.NewReader("") // what was read is nobody's any more
+	}
+	return n, err
+}
+
+// TestLongRowsAreNotHeldTogether: neither the rows of one record, nor the records of one batch, nor its bad rows, nor what a run remembers of them add up to more than
+// a few dozen megabytes.
+func TestLongRowsAreNotHeldTogether(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rows int
+		row  func(i int, padding string) string
+	}{
+		{"one record", 150, func(i int, padding string) string { return fmt.Sprintf("ann@example.com,1,%s,o%d\n", padding, i) }},
+		{"one batch", 60, func(i int, padding string) string { return fmt.Sprintf("p%d@example.com,%d,%s,\n", i, i, padding) }},
+		{"bad rows", 60, func(i int, padding string) string { return fmt.Sprintf("no address,%d,%s,\n", i, padding) }},
+		{"not records", 60, func(i int, padding string) string { return fmt.Sprintf("p%d@example.com,%d,%s\n", i, i, padding) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var most uint64
+			look := func() {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+			i, err := bulk.New(bulk.Config{
+				Users: nowhere{}, By: bulk.ByEnvironment(), Source: "kinde", Ignore: []string{"note"}, Now: clock, Batch: 5000,
+				Report: func(bulk.Result) { look() },
+			})
+			require.NoError(t, err)
+			r, err := bulk.NewReader(long(tt.rows, tt.row))
+			require.NoError(t, err)
+			_, err = i.Run(t.Context(), r)
+			require.NoError(t, err)
+			require.EqualValues(t, tt.rows, r.Position().Rows)
+			require.NotZero(t, most)
+			require.Less(t, most, uint64(100<<20))
+		})
+	}
 }

@@ -33,20 +33,20 @@ type join struct {
 // planner makes plans. What it learned of connections and organizations it keeps for a run, up to a bound.
 type planner struct {
 	*Import
-	resolved      memo[[2]string, string]
-	tenants       memo[string, string]
-	organizations memo[string, string]
-	proven        memo[[2]string, bool]
-	waiting       *plan // was read too far for the last batch
+	resolved      memo[string] // by name and domain
+	tenants       memo[string] // by connection
+	organizations memo[string] // by the file's id
+	proven        memo[bool]   // by connection and domain
+	waiting       *plan        // was read too far for the last batch
 }
 
-// memo keeps answers; not found is an answer.
-type memo[K comparable, V any] struct{ answers map[K]V }
+// memo keeps answers to questions of two words; not found is an answer.
+type memo[V any] struct{ answers map[[2]string]V }
 
 // maxMemo bounds a memo. Files name few connections, and domains by the thousand at most.
 const maxMemo = 10_000
 
-func (m *memo[K, V]) get(key K, ask func() (V, error)) (V, error) {
+func (m *memo[V]) get(key [2]string, ask func() (V, error)) (V, error) {
 	if v, ok := m.answers[key]; ok {
 		return v, nil
 	}
@@ -55,9 +55,9 @@ func (m *memo[K, V]) get(key K, ask func() (V, error)) (V, error) {
 		return v, err
 	}
 	if m.answers == nil || len(m.answers) >= maxMemo {
-		m.answers = map[K]V{}
+		m.answers = map[[2]string]V{}
 	}
-	m.answers[key] = v
+	m.answers[[2]string{strings.Clone(key[0]), strings.Clone(key[1])}] = v // a word of a row would keep all of the row
 	return v, nil
 }
 
@@ -192,7 +192,7 @@ func (p *planner) wait(ctx context.Context, w *plan) error {
 	if w.connectionID == "" {
 		return nil
 	}
-	pinned, err := p.tenants.get(w.connectionID, func() (string, error) { return p.cfg.Connections.Tenant(ctx, w.connectionID) })
+	pinned, err := p.tenants.get([2]string{w.connectionID}, func() (string, error) { return p.cfg.Connections.Tenant(ctx, w.connectionID) })
 	if err != nil {
 		return fmt.Errorf("finding the connection's tenant: %w", err)
 	}
@@ -223,7 +223,7 @@ func (p *planner) join(ctx context.Context, w *plan) error {
 		if m.Organization == "" {
 			continue
 		}
-		id, err := p.organizations.get(m.Organization, func() (string, error) { return p.organization(ctx, m.Organization) })
+		id, err := p.organizations.get([2]string{m.Organization}, func() (string, error) { return p.organization(ctx, m.Organization) })
 		switch {
 		case err != nil:
 			return fmt.Errorf("finding the organization: %w", err)
@@ -248,7 +248,7 @@ func (w *plan) addJoin(p *planner, organization string) {
 
 func (p *planner) organization(ctx context.Context, external string) (string, error) {
 	if p.cfg.Organization == nil {
-		return external, nil
+		return strings.Clone(external), nil
 	}
 	id, found, err := p.cfg.Organization(ctx, external)
 	if err != nil || !found {

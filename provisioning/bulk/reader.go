@@ -174,7 +174,7 @@ func (r *Reader) Skip(to Position) error {
 
 // continues reports whether a row belongs to the record before it.
 func (r *Record) continues(next *Record) bool {
-	if len(r.rows.reveal()) >= MaxOrganizations { // memory is bounded; the rest is a record that is known already
+	if rows := r.rows.reveal(); len(rows) >= MaxOrganizations || held(rows)+held(next.rows.reveal()) > maxRecord { // memory is bounded; the rest is a record that is known already
 		return false
 	}
 	if r.ID != "" || next.ID != "" {

@@ -322,6 +322,35 @@ func TestLongRows(t *testing.T) {
 	}
 }
 
+// TestQuotesThatNeverClose: where every line opens a quote, each could go on to the limit of a row. They all are bad rows, and are found to be in a time that
+// grows with the file, not with its square.
+func TestQuotesThatNeverClose(t *testing.T) {
+	const lines = 20_000
+	r, err := bulk.NewReader(strings.NewReader("email,first_name\nann@example.com,\"A\nB\"\n" + strings.Repeat("x\",\"y\n", lines) + "bob@example.com,Bob\n"))
+	require.NoError(t, err)
+	ann, err := r.Next()
+	require.NoError(t, err)
+	require.Equal(t, "A\nB", ann.GivenName)
+	bad, hasty := 0, 0
+	for {
+		rec, err := r.Next()
+		p, ok := bulk.AsProblem(err)
+		if !ok {
+			require.NoError(t, err)
+			require.Equal(t, "bob@example.com", rec.Email)
+			break
+		}
+		require.Equal(t, bulk.ReasonSyntax, p.Reason)
+		require.EqualValues(t, bad+4, p.Line)
+		bad++
+		if strings.Contains(p.What, "too many rows before it are like that") {
+			hasty++
+		}
+	}
+	require.Equal(t, lines, bad)
+	require.Greater(t, hasty, lines*9/10)
+}
+
 func TestNothingOfRestIsPrinted(t *testing.T) {
 	records, _, _ := read(t, testFile(t, "kinde-passwords.csv"))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {

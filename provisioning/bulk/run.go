@@ -65,6 +65,7 @@ type batch struct {
 	entries  []*entry
 	names    map[string]bool // keys, addresses and object ids: what two records must not have in common
 	position Position        // after the last of them
+	bytes    int             // of the file
 }
 
 // entry is one record of a batch, in the order of the file.
@@ -79,7 +80,7 @@ type entry struct {
 // gather reads records until the batch is full, or the next one concerns somebody who is in it already: then that one waits.
 func (p *planner) gather(ctx context.Context, r *Reader) (*batch, error) {
 	b := &batch{names: map[string]bool{}}
-	for len(b.entries) < p.cfg.Batch || r.tied { // no checkpoint between two rows that only together are what they are
+	for len(b.entries) < p.cfg.Batch && b.bytes < maxBytes || r.tied { // no checkpoint between two rows that only together are what they are
 		w := p.waiting
 		p.waiting = nil
 		if w == nil {
@@ -91,6 +92,7 @@ func (p *planner) gather(ctx context.Context, r *Reader) (*batch, error) {
 			switch {
 			case errors.As(err, &bad):
 				b.entries, b.position = append(b.entries, &entry{result: bad.result()}), r.Position()
+				b.bytes += held(bad.rows.reveal())
 				continue
 			case err != nil:
 				return b, err
@@ -105,6 +107,7 @@ func (p *planner) gather(ctx context.Context, r *Reader) (*batch, error) {
 			b.names[n] = true
 		}
 		b.entries, b.position = append(b.entries, &entry{plan: w}), r.Position() // what is read too far waits, so nothing was read since
+		b.bytes += held(w.record.rows.reveal())
 	}
 	return b, nil
 }
