@@ -150,6 +150,14 @@ func (a *assertion) checkFreshness(since time.Time, skew time.Duration) error {
 	return nil
 }
 
+// checkIssued holds the token's age against the request that it answers.
+func (a *assertion) checkIssued(since time.Time, skew time.Duration) error {
+	if a.issued.Add(skew).Before(since.Truncate(time.Second)) {
+		return refuse(CheckIssued, "the sign-in began at %s, and the token was issued at %s", since.UTC().Format(time.RFC3339), a.issued.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 // single returns the value of an attribute that must be there once, with one value.
 func (a *assertion) single(name string) (string, error) {
 	var value string

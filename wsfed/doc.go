@@ -17,7 +17,7 @@
 //   - signature.go: the one form of signature that is accepted, and the keys to try, which come from metadata or configuration alone.
 //     goxmldsig.go is the seam to the library that verifies it: from bytes and keys to the bytes that the signature covers.
 //   - assertion.go, saml11.go, saml20.go: what the assertion says, read from those bytes and no others, and held against
-//     time, audience and confirmation. What is not understood is refused.
+//     time, audience, confirmation, and the request that it answers. What is not understood is refused.
 //   - authority.go: whose tokens these may be: issuer and tenant.
 //   - relyingparty.go: all of it in order; at the end, and only then, the assertion is used up in the replay store.
 //   - provider.go, metadata.go: federation metadata, its parsing and its cache.

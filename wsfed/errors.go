@@ -27,6 +27,7 @@ const (
 	CheckIssuer       Check = "issuer"        // not the issuer that was expected
 	CheckTenant       Check = "tenant"        // not a tenant that was allowed
 	CheckFreshness    Check = "freshness"     // the person proved themselves too long ago
+	CheckIssued       Check = "issued"        // the token is older than the sign-in that it answers
 	CheckClaims       Check = "claims"        // the claims do not make an identity
 	CheckReplay       Check = "replay"        // the assertion was used before
 )

@@ -48,6 +48,13 @@ type onceStore struct {
 	err   error
 }
 
+// forget is what a store does that loses its data.
+func (s *onceStore) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.ids)
+}
+
 func (s *onceStore) Remember(_ context.Context, id string, until time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -38,6 +38,9 @@ const (
 
 var idpNow = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
+// idpBegun is the driver's state of a sign-in that begins at idpNow.
+var idpBegun = []byte("2030-01-02T03:04:05Z")
+
 var idpCloud = cloud.Cloud{Name: "idp", Login: idpLogin, IssuerV1: "https://sts.idp.invalid/{tenantid}/"}
 
 type idpKey struct {

@@ -110,7 +110,7 @@ func (d *driver) open(ctx context.Context, t entra.Target, reads bool) (*Relying
 	return p, nil
 }
 
-// Begin implements entra.Driver. Its state is the time of the request, when that matters for the answer.
+// Begin implements entra.Driver. Its state is the time of the request.
 func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byte, error) {
 	if q.Options.Claims != "" {
 		return "", nil, failure(entra.KindConfiguration, fmt.Errorf("%w: a claims challenge cannot be asked for over WS-Federation", ErrInvalid))
@@ -124,9 +124,6 @@ func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byt
 	})
 	if err != nil {
 		return "", nil, asEntraError(err, entra.KindConfiguration)
-	}
-	if !q.Options.ForceLogin && q.Options.MaxAge == 0 {
-		return address, nil, nil
 	}
 	return address, []byte(d.env.Now().UTC().Format(time.RFC3339)), nil
 }
@@ -170,20 +167,21 @@ func (d *driver) Finish(ctx context.Context, q entra.FinishRequest) (*claims.Ide
 	return identity, nil, nil
 }
 
-// demanded turns the host's demands into what the token must say. A maximum age counts back from the request, because the person may
-// take their time on the way.
+// demanded turns the time of the request and the host's demands into what the token must say. A maximum age counts back from the request, because the person
+// may take their time on the way.
 func demanded(q entra.FinishRequest) ([]Option, error) {
-	if !q.Options.ForceLogin && q.Options.MaxAge == 0 {
-		return nil, nil
-	}
 	begun, err := time.Parse(time.RFC3339, string(q.ProtocolState))
 	if err != nil {
-		return nil, refuse(CheckFreshness, "it is not known when the sign-in was demanded")
+		return nil, refuse(CheckIssued, "it is not known when the sign-in began")
 	}
-	if q.Options.ForceLogin {
-		return []Option{AuthenticatedSince(begun)}, nil
+	options := []Option{IssuedSince(begun)}
+	switch {
+	case q.Options.ForceLogin:
+		options = append(options, AuthenticatedSince(begun))
+	case q.Options.MaxAge != 0:
+		options = append(options, AuthenticatedSince(begun.Add(-q.Options.MaxAge)))
 	}
-	return []Option{AuthenticatedSince(begun.Add(-q.Options.MaxAge))}, nil
+	return options, nil
 }
 
 // SignOut implements entra.SignOuter.
@@ -297,6 +295,7 @@ var advice = map[Check]struct {
 	CheckIssuer:      {"The answer came from another organization than the one that was expected. Please use your work account, or tell your administrator.", aadsts.MenderUser, true},
 	CheckTenant:      {"Your account belongs to an organization that may not sign in here. Please use another account, or ask your administrator.", aadsts.MenderUser, true},
 	CheckFreshness:   {"You need to sign in again with your password or another factor. Please sign out at your organization's sign-in page and try again.", aadsts.MenderUser, true},
+	CheckIssued:      {"This answer belongs to an earlier sign-in. Please sign in again.", aadsts.MenderUser, true},
 	CheckEncrypted:   {"The answer of your organization's sign-in page is encrypted, and could not be opened here. Please tell your administrator to compare the encryption certificate of this application, or to switch token encryption off.", aadsts.MenderAppOwner, false},
 	CheckEnvelope:    {"Your organization's sign-in page did not send a sign-in. Please try again; if it happens again, tell your administrator.", aadsts.MenderTenantAdmin, true},
 	CheckClaims:      {"The answer of your organization's sign-in page lacks what identifies you. Please tell your administrator.", aadsts.MenderTenantAdmin, false},

@@ -32,7 +32,7 @@ func (p *plug) open(t testing.TB, protocol Protocol) {
 
 func (p *plug) finish(t testing.TB, answer string) error {
 	t.Helper()
-	_, _, err := p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", Arrival: p.arrival(answer, "s1")})
+	_, _, err := p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: idpBegun, Arrival: p.arrival(answer, "s1")})
 	return err
 }
 

@@ -52,7 +52,7 @@ func TestDriverSignsIn(t *testing.T) {
 	assert.Equal(t, entra.WSFed, Protocol{}.Strategy())
 	address, state, err := p.Begin(t.Context(), entra.BeginRequest{Target: p.target, State: "s1", Params: url.Values{"login_hint": {"ann"}}})
 	require.NoError(t, err)
-	assert.Empty(t, state)
+	assert.Equal(t, idpBegun, state)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	assert.Equal(t, "s1", u.Query().Get("wctx"))
@@ -63,7 +63,7 @@ func TestDriverSignsIn(t *testing.T) {
 	receipt, err := p.Receive(a)
 	require.NoError(t, err)
 	assert.Equal(t, entra.Receipt{State: "s1"}, receipt)
-	id, token, err := p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", Arrival: a})
+	id, token, err := p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: idpBegun, Arrival: a})
 	require.NoError(t, err)
 	assert.Nil(t, token)
 	assert.Equal(t, idpTenant, id.TenantID)
@@ -87,7 +87,7 @@ func TestDriverRefuses(t *testing.T) {
 	p := newPlug(t)
 	answer := func() string { return idpKeys()[0].answer(t, idpToken{}) }
 	finish := func(a *entra.Arrival, change func(*entra.FinishRequest)) error {
-		q := entra.FinishRequest{Target: p.target, State: "s1", Arrival: a}
+		q := entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: idpBegun, Arrival: a}
 		connection := *p.target.Connection
 		q.Connection = &connection
 		if change != nil {
@@ -172,12 +172,35 @@ func TestDriverChecksDemands(t *testing.T) {
 			}
 			requireKind(t, finish(state), entra.KindToken)
 			requireCheck(t, finish(state), CheckFreshness)
-			requireCheck(t, finish(nil), CheckFreshness)
+			requireCheck(t, finish(nil), CheckIssued)
 		})
 	}
 	p := newPlug(t)
 	_, _, err := p.Begin(t.Context(), entra.BeginRequest{Target: p.target, State: "s1", Options: entra.BeginOptions{Claims: `{"id_token":{}}`}})
 	requireKind(t, err, entra.KindConfiguration)
+}
+
+// TestDriverTiesTokensToSignIns: a token that is older than the sign-in that it comes with belongs to another one, used or not, and whatever the replay
+// store knows of it.
+func TestDriverTiesTokensToSignIns(t *testing.T) {
+	p := newPlug(t)
+	answer := idpKeys()[0].answer(t, idpToken{}) // of idpNow
+	finish := func(later time.Duration) error {
+		p.clock.add(later)
+		_, state, err := p.Begin(t.Context(), entra.BeginRequest{Target: p.target, State: "s1"})
+		require.NoError(t, err)
+		_, _, err = p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: state, Arrival: p.arrival(answer, "s1")})
+		return err
+	}
+	require.NoError(t, finish(DefaultSkew))
+	before := p.replay.calls
+	p.replay.forget()
+	require.NoError(t, finish(0), "forgotten, and still young enough for a sign-in that began in time")
+	p.replay.forget()
+	err := finish(time.Second)
+	requireCheck(t, err, CheckIssued)
+	assert.True(t, requireKind(t, err, entra.KindToken).Retry)
+	assert.Equal(t, before+1, p.replay.calls, "the last check of all")
 }
 
 func TestDriverOfADFS(t *testing.T) {
@@ -190,7 +213,7 @@ func TestDriverOfADFS(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, address, "https://adfs.idp.invalid/adfs/ls/?")
 	assert.Contains(t, address, "username=ann")
-	id, _, err := p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", Arrival: p.arrival(idpKeys()[0].answer(t, idpToken{issuer: adfsName}), "s1")})
+	id, _, err := p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: idpBegun, Arrival: p.arrival(idpKeys()[0].answer(t, idpToken{issuer: adfsName}), "s1")})
 	require.NoError(t, err)
 	assert.Equal(t, "pairwise", id.Subject)
 	assert.Empty(t, id.TenantID)
@@ -203,9 +226,9 @@ func TestDriverOfManyTenants(t *testing.T) {
 	address, _, err := p.Begin(t.Context(), entra.BeginRequest{Target: p.target, State: "s1"})
 	require.NoError(t, err)
 	assert.Contains(t, address, "/common/wsfed?")
-	_, _, err = p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", Arrival: p.arrival(idpKeys()[0].answer(t, idpToken{}), "s1")})
+	_, _, err = p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: idpBegun, Arrival: p.arrival(idpKeys()[0].answer(t, idpToken{}), "s1")})
 	require.NoError(t, err)
-	_, _, err = p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", Arrival: p.arrival(idpKeys()[0].answer(t, idpToken{tenant: "99999999-2222-4333-8444-555555555555"}), "s1")})
+	_, _, err = p.Finish(t.Context(), entra.FinishRequest{Target: p.target, State: "s1", ProtocolState: idpBegun, Arrival: p.arrival(idpKeys()[0].answer(t, idpToken{tenant: "99999999-2222-4333-8444-555555555555"}), "s1")})
 	requireCheck(t, err, CheckTenant)
 }
 

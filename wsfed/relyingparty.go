@@ -165,11 +165,16 @@ func New(c Config) (*RelyingParty, error) {
 // Option is a demand of one sign-in.
 type Option func(*demands)
 
-type demands struct{ since time.Time }
+type demands struct{ authenticated, issued time.Time }
 
 // AuthenticatedSince demands that the person proved who they are at t or later (less Config.Skew), by the token's own word. It is how
 // SignInRequest.ForceLogin and MaxAge are checked on return: t is the time of the request, less the maximum age.
-func AuthenticatedSince(t time.Time) Option { return func(d *demands) { d.since = t } }
+func AuthenticatedSince(t time.Time) Option { return func(d *demands) { d.authenticated = t } }
+
+// IssuedSince demands that the token was issued at t or later (less Config.Skew), by its own word: t is the time of the request that it answers.
+// WS-Federation has no nonce, so nothing else ties a token to one sign-in: whoever holds another person's could bring it into a sign-in that they begin
+// themselves, for as long as it is valid, were it unused or forgotten by the replay store. This ends that Config.Skew after the token was issued.
+func IssuedSince(t time.Time) Option { return func(d *demands) { d.issued = t } }
 
 // VerifyRequest verifies what a browser posted to the reply address: a form of at most 512 KB. wctx is what the sign-in of this very browser sent
 // as SignInRequest.Context; it must be there and come back unchanged. For the errors see Verify.
@@ -257,7 +262,10 @@ func (p *RelyingParty) verify(ctx context.Context, d *document, token int, optio
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkFreshness(demand.since, p.c.Skew); err != nil {
+	if err := a.checkFreshness(demand.authenticated, p.c.Skew); err != nil {
+		return nil, err
+	}
+	if err := a.checkIssued(demand.issued, p.c.Skew); err != nil {
 		return nil, err
 	}
 	identity, err := p.identity(a, tenant)

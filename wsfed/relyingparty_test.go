@@ -246,6 +246,18 @@ func TestFreshness(t *testing.T) {
 	requireCheck(t, verify(idpNow.Add(DefaultSkew+time.Second), idpNow), CheckNotYetValid)
 }
 
+func TestIssuedSince(t *testing.T) {
+	w := newWorld(t)
+	verify := func(since time.Time) error {
+		_, err := w.Verify(t.Context(), []byte(idpKeys()[0].answer(t, idpToken{})), IssuedSince(since)) // issued at idpNow
+		return err
+	}
+	require.NoError(t, verify(time.Time{}))
+	require.NoError(t, verify(idpNow.Add(-time.Hour)), "the person took their time")
+	require.NoError(t, verify(idpNow.Add(DefaultSkew+time.Millisecond)), "the token's times may be whole seconds")
+	requireCheck(t, verify(idpNow.Add(DefaultSkew+time.Second)), CheckIssued)
+}
+
 func TestVerifyForm(t *testing.T) {
 	w := newWorld(t)
 	form := func() url.Values {
