@@ -35,8 +35,8 @@ func Example() {
 		return
 	}
 	http.HandleFunc("POST /sso/wsfed", func(w http.ResponseWriter, r *http.Request) {
-		wctx := "" // what SignIn sent for this browser, from a cookie that only this browser has
-		identity, err := party.VerifyRequest(r, wctx)
+		wctx, begun := "", time.Time{} // what SignIn sent for this browser, and when, from a cookie that only this browser has
+		identity, err := party.VerifyRequest(r, wctx, wsfed.IssuedSince(begun))
 		if err != nil {
 			http.Error(w, "The sign-in was refused.", http.StatusForbidden)
 			return
