@@ -23,6 +23,11 @@ import (
 
 // exampleHost is a host over stores in memory, at a fake Entra. A real one leaves out Clouds and HTTPClient.
 func exampleHost(fake *entratest.Server, onSignIn func(http.ResponseWriter, *http.Request, *entra.SignIn)) (*entra.Service, *memory.Connections) {
+	return exampleHostOf(fake, memory.NewUsers(), onSignIn)
+}
+
+// exampleHostOf is an exampleHost of these users.
+func exampleHostOf(fake *entratest.Server, users *memory.Users, onSignIn func(http.ResponseWriter, *http.Request, *entra.SignIn)) (*entra.Service, *memory.Connections) {
 	key := make([]byte, entra.KeySize) // a real host keeps its key
 	_, _ = rand.Read(key)
 	keys, err := entra.NewKeyring(key)
@@ -36,7 +41,7 @@ func exampleHost(fake *entratest.Server, onSignIn func(http.ResponseWriter, *htt
 		Protocols:   []entra.Protocol{entraoauth2.Protocol{}, wsfed.Protocol{}},
 		Keys:        keys,
 		Replay:      memory.NewReplay(),
-		Users:       memory.NewUsers(),
+		Users:       users,
 		OnSignIn:    onSignIn,
 		Clouds:      []cloud.Cloud{fake.Cloud()},
 		HTTPClient:  fake.Client(),

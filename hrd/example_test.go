@@ -44,3 +44,28 @@ func ExampleIndex() {
 	// hrd: domain contoso.com belongs to another connection
 	// conn_contoso true
 }
+
+// Everybody below contoso.com is led to one connection, save those of one of its countries.
+func ExampleLookup() {
+	var index hrd.Index
+	for connection, domains := range map[string][]string{"conn_contoso": {"contoso.com", "*.contoso.com"}, "conn_japan": {"jp.contoso.com"}} {
+		if err := index.Set(connection, domains); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	for _, address := range []string{"ann@contoso.com", "ben@mail.contoso.com", "emi@jp.contoso.com", "eve@contoso.com.example"} {
+		domain, err := hrd.Domain(address)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		connection, found, err := hrd.Lookup(context.Background(), &index, domain)
+		fmt.Println(address, connection, found, err)
+	}
+	// Output:
+	// ann@contoso.com conn_contoso true <nil>
+	// ben@mail.contoso.com conn_contoso true <nil>
+	// emi@jp.contoso.com conn_japan true <nil>
+	// eve@contoso.com.example  false <nil>
+}
