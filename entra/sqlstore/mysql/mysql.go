@@ -44,11 +44,15 @@ func Open(ctx context.Context, dsn string, c sqlstore.Config) (*sqlstore.Store, 
 	return store, db, nil
 }
 
-// New returns a Store in the host's own database, of github.com/go-sql-driver/mysql. It asks the server what it is.
+// New returns a Store in the host's own database, of github.com/go-sql-driver/mysql. It asks the server what it is, and refuses connections of another character
+// set than utf8mb4, which is the driver's default.
 func New(ctx context.Context, db *sql.DB, c sqlstore.Config) (*sqlstore.Store, error) {
-	var version string
-	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+	var version, charset string
+	if err := db.QueryRowContext(ctx, "SELECT VERSION(), @@character_set_client").Scan(&version, &charset); err != nil {
 		return nil, fmt.Errorf("mysql: %w", err)
+	}
+	if charset != "utf8mb4" { // in GBK and others a letter can end in a backslash, and the driver's quoting, where it interpolates, does not hold
+		return nil, fmt.Errorf("mysql: the connection's character set is %s, needed is utf8mb4: take charset and collation out of the DSN", charset)
 	}
 	return sqlstore.New(db, engine(strings.Contains(version, "MariaDB")), c)
 }

@@ -66,6 +66,30 @@ func TestTakeWhatWasRead(t *testing.T) {
 	}
 }
 
+// TestCharacterSet: where a letter can end in a backslash, a quote in somebody's name would end the literal that it stands in.
+func TestCharacterSet(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			dsn := server(t).Database(t)
+			for _, charset := range []string{"gbk", "big5", "sjis", "latin1", "utf8mb3"} {
+				_, _, err := Open(t.Context(), dsn+"?charset="+charset, sqlstore.Config{})
+				require.ErrorContains(t, err, "needed is utf8mb4", charset)
+			}
+			for _, parameters := range []string{"", "?charset=utf8mb4", "?collation=utf8mb4_unicode_ci"} {
+				s, db, err := Open(t.Context(), dsn+parameters, sqlstore.Config{})
+				require.NoError(t, err, parameters)
+				t.Cleanup(func() { require.NoError(t, db.Close()) })
+				require.NoError(t, s.Migrate(t.Context()))
+				made, err := s.Users().Create(t.Context(), provisioning.Change{Profile: &provisioning.Profile{GivenName: `み' \`}})
+				require.NoError(t, err)
+				read, err := s.Users().User(t.Context(), made.ID)
+				require.NoError(t, err)
+				require.Equal(t, `み' \`, read.Profile.GivenName)
+			}
+		})
+	}
+}
+
 // TestPreparedStatements: a host's own database handle may send parameters apart from the statements, which is the driver's default.
 func TestPreparedStatements(t *testing.T) {
 	for name, server := range servers {
