@@ -120,7 +120,7 @@ func (c *Cache[K, V]) fly(ctx context.Context, e *entry[K, V], f *flight[V], s S
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	begun := s.Now() // a copy is as old as its question
-	doc, until, err := s.Fetch(ctx)
+	doc, until, err := s.safely(ctx)
 	ended := s.Now()
 
 	c.mu.Lock()
@@ -140,6 +140,17 @@ func (c *Cache[K, V]) fly(ctx context.Context, e *entry[K, V], f *flight[V], s S
 	c.settle(e, s.Size)
 	c.turns.release(s.Host)
 	close(f.done)
+}
+
+// safely is Fetch, whose panic is an error: it may come of a host's HTTP client, or of a parser that met a hostile document, and outside of the host's handlers
+// would end the process.
+func (s *Source[K, V]) safely(ctx context.Context) (doc *V, until time.Time, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			doc, err = nil, fmt.Errorf("panic of type %T while fetching from %s", r, s.Host)
+		}
+	}()
+	return s.Fetch(ctx)
 }
 
 // wait ends with the flight, or with ctx. The caller has been counted in f.waiting.

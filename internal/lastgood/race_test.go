@@ -3,6 +3,7 @@ package lastgood_test
 import (
 	"context"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,4 +50,28 @@ func TestClockGoesOnDuringCalls(t *testing.T) {
 		group.Wait()
 		require.EqualValues(t, 1, fetched.Load()-before, "fetches for what a copy lacks")
 	}
+}
+
+// TestPanicOfAFetch is a failure like any other, for all who wait, and takes no turn for good.
+func TestPanicOfAFetch(t *testing.T) {
+	var cache lastgood.Cache[string, int]
+	s := lastgood.Source[string, int]{
+		Key: "k", Host: "a", Timeout: time.Minute, Now: time.Now,
+		Fetch: func(context.Context) (*int, time.Time, error) { panic("of a parser") },
+	}
+	var group sync.WaitGroup
+	for i := range 100 {
+		group.Go(func() {
+			s := s
+			s.Key = strconv.Itoa(i)
+			for range 2 { // the second is the first one's failure, repeated
+				_, err := cache.Get(t.Context(), s)
+				assert.ErrorContains(t, err, "panic of type string while fetching from a")
+			}
+		})
+	}
+	group.Wait()
+	s.Fetch = func(context.Context) (*int, time.Time, error) { return new(int), time.Time{}, nil }
+	_, err := cache.Get(t.Context(), s)
+	require.NoError(t, err)
 }
