@@ -58,6 +58,9 @@ func tokenGroups(c *Connection, id *claims.Identity) error {
 		id.Groups = claims.Groups{} // not asked for, not passed on
 	case known:
 		for i := range list {
+			if o.Form == GroupDisplayName && list[i].ID != "" { // a group is called like another one's id: that makes it none
+				list[i] = claims.Group{Name: list[i].ID}
+			}
 			list[i].Origin = o.origin(list[i], c.ADFS())
 		}
 		id.Groups = claims.KnownGroups(list)

@@ -199,6 +199,31 @@ func TestAttack53GroupOfTheRightName(t *testing.T) {
 	}
 }
 
+// Attack 53: where an application emits display names, a group that its owner calls like the object id of another is none.
+func TestAttack53GroupCalledLikeAnID(t *testing.T) {
+	const admins, own = "c0a70500-0000-4000-8000-000000700000", "c0a70500-0000-4000-8000-0000007fffff" // byRules gives "teams" to the first
+	for _, connection := range []string{contosoOAuth2, contosoWSFed} {
+		h := byRules(t)
+		h.inGroups(t, 1, func(c *entratest.Tenant) {
+			c.Groups = append(c.Groups, entratest.Group{ID: own, Name: admins, SecurityEnabled: true})
+			c.Users[slices.IndexFunc(c.Users, func(u entratest.User) bool { return u.UPN == entratest.Maya })].Groups = []string{own}
+			a := &c.Applications[0]
+			a.GroupNames, a.GroupClaims, a.Assigned = true, "ApplicationGroup", []string{own}
+			a.GraphPermissions = append(a.GraphPermissions, "Directory.Read.All")
+		})
+		h.edit(t, connection, func(c *entra.Connection) {
+			c.Groups = entra.GroupOptions{Kind: entra.GroupsAssigned, Form: entra.GroupDisplayName}
+		})
+		for _, overage := range []bool{false, true} {
+			h.fake.SetFaults(entratest.Faults{Overage: overage})
+			in := h.mustSignIn(t, connection, entratest.Maya)
+			list, _ := in.Groups()
+			require.Equal(t, []claims.Group{{Name: admins, Origin: claims.OriginAssigned}}, list)
+			require.Empty(t, in.Roles())
+		}
+	}
+}
+
 // Attack 22: whatever a token or a page points to, nothing is sent there, and what was read before is no list.
 func TestAttack22ForeignAddresses(t *testing.T) {
 	stranger := make(chan string, 100)
