@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,7 +60,7 @@ type Server struct {
 	grants   grants
 }
 
-// Start starts a Server on loopback. It fails when an address cannot be listened on, and when the tenants contradict each other.
+// Start starts a Server on loopback. It fails when an address cannot be listened on or is none of loopback's, and when the tenants contradict each other.
 func Start(o *Options) (*Server, error) {
 	if o == nil {
 		o = &Options{}
@@ -131,10 +132,11 @@ func listen(addr string) (net.Listener, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("entratest: %w", err)
 	}
-	_, port, err = net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return nil, "", errors.Join(err, l.Close())
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsLoopback() { // whoever reaches it is whoever they say they are
+		return nil, "", errors.Join(fmt.Errorf("entratest: %s is not a loopback address", addr), l.Close())
 	}
+	port = strconv.Itoa(at.Port)
 	return l, "http://" + net.JoinHostPort(host, port), nil
 }
 

@@ -80,6 +80,12 @@ func TestAddresses(t *testing.T) {
 	require.ErrorContains(t, err, "address already in use")
 	_, err = entratest.Start(&entratest.Options{Addr: "x"})
 	require.ErrorContains(t, err, "missing port")
+	for _, reached := range []string{"0.0.0.0:0", "[::]:0"} {
+		_, err = entratest.Start(&entratest.Options{Addr: reached})
+		require.ErrorContains(t, err, "is not a loopback address")
+		_, err = entratest.Start(&entratest.Options{GraphAddr: reached})
+		require.ErrorContains(t, err, "is not a loopback address")
+	}
 	numbers := start(t, &entratest.Options{Addr: "127.0.0.1:0", GraphAddr: ":0"})
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, numbers.URL)
 	assert.Regexp(t, `^http://localhost:\d+$`, numbers.GraphURL)
