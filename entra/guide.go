@@ -186,7 +186,7 @@ func (b *guideBuilder) permissionStep() {
 		return
 	}
 	if b.c.ClientID != "" {
-		b.guide.ConsentURL = b.cloud.Login + "/" + consentTenant(b.c) + "/adminconsent?" + url.Values{"client_id": {b.c.ClientID}}.Encode()
+		b.guide.ConsentURL = b.cloud.Login + "/" + url.PathEscape(consentTenant(b.c)) + "/adminconsent?" + url.Values{"client_id": {b.c.ClientID}}.Encode()
 		values = append(values, GuideValue{"Consent by link", b.guide.ConsentURL})
 	}
 	text += " Then an administrator of the tenant grants them for everybody: by the button “Grant admin consent” of the admin center, or by the link. The link ends at a page of this server which says that nobody here waited for the answer; the permissions are granted all the same."

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -230,4 +231,18 @@ func TestGuideForADFS(t *testing.T) {
 	for _, needed := range []string{c.Realm, c.SubjectClaim, "http://localhost:8080/sso/callback/wsfed"} {
 		require.Contains(t, string(text), needed)
 	}
+}
+
+// TestConsentLinkOfAnUncheckedConnection: the guide of a connection that nobody has checked leads to no other page of the provider's.
+func TestConsentLinkOfAnUncheckedConnection(t *testing.T) {
+	h := newHouse(t)
+	guide, err := h.SetupGuide(t.Context(), &entra.Connection{
+		Name: "x", Strategy: entra.OAuth2, Cloud: h.fake.Cloud().Name, ClientID: entratest.ContosoApp,
+		TenantID: "common/oauth2/v2.0/authorize?client_id=" + entratest.FabrikamApp + "#",
+	})
+	require.NoError(t, err)
+	u, err := url.Parse(guide.ConsentURL)
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"client_id": {entratest.ContosoApp}}, u.Query())
+	require.Equal(t, 2, strings.Count(u.EscapedPath(), "/"), "%s", u)
 }
