@@ -2,6 +2,9 @@ package credential_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -104,6 +107,26 @@ type byValue struct{ secrets []string }
 func (c byValue) Authenticate(_ context.Context, _, _ string, form url.Values) error {
 	form.Set("client_secret", c.secrets[0])
 	return nil
+}
+
+// TestAppTokenOfACertificateWithoutItsKey: a certificate is public, so that it alone gets nothing of what its holder got.
+func TestAppTokenOfACertificateWithoutItsKey(t *testing.T) {
+	s := numbered(t, 3600)
+	e := &credential.Endpoint{HTTPClient: s.Client(), Now: func() time.Time { return start }}
+	held := validPair(t)
+	ask := func(p credential.KeyPair) error {
+		q := s.appRequest()
+		q.Credential = credential.FromCertificates(p)
+		_, err := e.AppToken(t.Context(), q)
+		return err
+	}
+	require.NoError(t, ask(held))
+	foreign, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	for name, signer := range map[string]crypto.Signer{"another key": foreign, "none": nil} {
+		require.Error(t, ask(credential.KeyPair{Signer: signer, Certificate: held.Certificate}), name)
+	}
+	require.NoError(t, ask(held))
 }
 
 func TestAppTokenOfUnknownCredentialIsNotKept(t *testing.T) {

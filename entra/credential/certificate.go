@@ -144,12 +144,14 @@ func (c *certificates) sign(p KeyPair, tokenURL, clientID string, now time.Time)
 	return signed.CompactSerialize()
 }
 
+// identity is equal for those who hold the keys of the same certificates. A certificate alone is no secret: with another's key it is nobody's but its own.
 func (c *certificates) identity() any {
 	h := sha256.New()
 	for _, p := range c.pairs {
-		if p.Certificate != nil {
-			h.Write(sha256Of(p.Certificate.Raw))
+		if p.Certificate == nil || p.Signer == nil || checkPair(p) != nil {
+			return c
 		}
+		h.Write(sha256Of(p.Certificate.Raw))
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }
