@@ -385,10 +385,11 @@ func (p *RelyingParty) identity(a *assertion, tenant string) (*claims.Identity, 
 }
 
 // remember uses the assertion up. It is the last check, so that nobody can use up another's assertion with a broken copy of it, and one
-// atomic step, so that of two that arrive together one is refused. The id is kept until the assertion could not be valid any more.
+// atomic step, so that of two that arrive together one is refused. The id is kept until the assertion could not be valid any more, and a
+// minute longer: on machines whose clocks differ another one's may decide that.
 func (p *RelyingParty) remember(ctx context.Context, a *assertion) error {
 	sum := sha256.Sum256(fmt.Appendf(nil, "wsfed assertion\n%q\n%q", a.issuer, a.id))
-	first, err := p.c.Replay.Remember(ctx, hex.EncodeToString(sum[:]), a.notOnOrAfter.Add(p.c.Skew+time.Second))
+	first, err := p.c.Replay.Remember(ctx, hex.EncodeToString(sum[:]), a.notOnOrAfter.Add(p.c.Skew+time.Minute))
 	if err != nil {
 		return fmt.Errorf("%w: replay store: %w", ErrUnavailable, err)
 	}
