@@ -11,17 +11,17 @@ import (
 )
 
 // Check asks the server, in a cluster every primary, whether it can be relied on: it must answer, have the commands that the store uses, and not evict
-// keys when its memory is full. It reports everything that it finds. A managed service that hides the policy passes.
+// keys when its memory is full; after WithReplicas it must have them. It reports everything that it finds. A managed service that hides the policy passes.
 func (s *Store) Check(ctx context.Context) error {
 	if cluster, ok := s.client.(*redis.ClusterClient); ok {
 		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-			return check(ctx, node)
+			return s.check(ctx, node)
 		})
 	}
-	return check(ctx, s.client)
+	return s.check(ctx, s.client)
 }
 
-func check(ctx context.Context, client redis.Cmdable) error {
+func (s *Store) check(ctx context.Context, client redis.Cmdable) error {
 	text, err := client.Info(ctx).Result()
 	if err != nil {
 		return wrap("asking the server about itself", err)
@@ -39,6 +39,9 @@ func check(ctx context.Context, client redis.Cmdable) error {
 	}
 	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
 		found = append(found, fmt.Errorf("redisstore: maxmemory-policy is %s: a full server would forget what may be used only once; set it to noeviction", policy))
+	}
+	if n, _ := strconv.Atoi(info["connected_slaves"]); n < s.strict.replicas {
+		found = append(found, fmt.Errorf("redisstore: the server has %d replicas of the %d that are waited for: every sign-in would be refused", n, s.strict.replicas))
 	}
 	return errors.Join(found...)
 }

@@ -16,6 +16,7 @@ import (
 type Store struct {
 	client redis.UniversalClient
 	prefix string
+	strict strict
 }
 
 var (
@@ -33,7 +34,7 @@ func New(client redis.UniversalClient, environment string) (*Store, error) {
 	if strings.ContainsFunc(environment, func(r rune) bool { return r < ' ' || strings.ContainsRune(":{}", r) }) {
 		return nil, fmt.Errorf("redisstore: environment %q has a colon, a brace or a control character", environment)
 	}
-	return &Store{client, "tenantdoor:" + environment + ":"}, nil
+	return &Store{client: client, prefix: "tenantdoor:" + environment + ":"}, nil
 }
 
 func (s *Store) flow(id string) string { return s.prefix + "flow:" + id }
@@ -50,14 +51,16 @@ func (s *Store) Put(ctx context.Context, id string, sealed []byte, expires time.
 
 // Take implements entra.FlowStore.
 func (s *Store) Take(ctx context.Context, id string) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	var taken *redis.StringCmd
+	sent, err := s.send(ctx, s.flow(id), func(p redis.Pipeliner) { taken = p.GetDel(ctx, s.flow(id)) })
+	if err != nil {
+		return nil, wrap("taking a flow", err)
 	}
-	sealed, err := s.client.GetDel(ctx, s.flow(id)).Bytes()
+	sealed, err := taken.Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, entra.ErrNotFound
 	}
-	if err != nil {
+	if err := errors.Join(err, sent.held()); err != nil {
 		return nil, wrap("taking a flow", err)
 	}
 	return sealed, nil
@@ -65,20 +68,23 @@ func (s *Store) Take(ctx context.Context, id string) ([]byte, error) {
 
 // Remember implements entra.ReplayStore. Remembering an id again keeps it until the later of the two times.
 func (s *Store) Remember(ctx context.Context, id string, until time.Time) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
 	until = until.Add(time.Millisecond - 1) // Redis counts milliseconds, and must not forget early
-	commands, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.SetArgs(ctx, s.once(id), "1", redis.SetArgs{Mode: "NX", ExpireAt: until})
-		p.Do(ctx, "PEXPIREAT", s.once(id), until.UnixMilli(), "GT")
-		return nil
+	var set *redis.StatusCmd
+	var kept *redis.Cmd
+	sent, err := s.send(ctx, s.once(id), func(p redis.Pipeliner) {
+		set = p.SetArgs(ctx, s.once(id), "1", redis.SetArgs{Mode: "NX", ExpireAt: until})
+		kept = p.Do(ctx, "PEXPIREAT", s.once(id), until.UnixMilli(), "GT")
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	if err != nil {
 		return false, wrap("remembering an id", err)
 	}
-	// SET answers nothing where the key was there.
-	return !errors.Is(commands[0].Err(), redis.Nil), wrap("remembering an id", commands[1].Err())
+	if errors.Is(set.Err(), redis.Nil) { // the key was there
+		return false, wrap("remembering an id", kept.Err())
+	}
+	if err := errors.Join(set.Err(), kept.Err(), sent.held()); err != nil {
+		return false, wrap("remembering an id", err)
+	}
+	return true, nil
 }
 
 func wrap(doing string, err error) error {

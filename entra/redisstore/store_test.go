@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"strings"
@@ -86,11 +87,11 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// trips counts how often the client goes to the server with a key of ours, and not to greet it.
+// trips counts how often the client goes to the server with a key of ours, or for replicas, and not to greet it.
 type trips struct{ n atomic.Int64 }
 
 func (h *trips) count(cmds ...redis.Cmder) {
-	if strings.Contains(fmt.Sprint(cmds), "tenantdoor:") {
+	if text := fmt.Sprint(cmds); strings.Contains(text, "tenantdoor:") || strings.Contains(text, "WAIT") {
 		h.n.Add(1)
 	}
 }
@@ -111,21 +112,25 @@ func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// TestOneRoundTrip: each operation goes to the server once, whatever its answer.
+// TestOneRoundTrip: each operation goes to the server once, whatever its answer, and whether replicas are waited for or not.
 func TestOneRoundTrip(t *testing.T) {
-	client, hook := single(t, testservers.Redis(t)), &trips{}
-	client.AddHook(hook)
-	store, soon := newStore(t, client, ""), time.Now().Add(time.Hour)
-	for _, operation := range []func() error{
-		func() error { return store.Put(t.Context(), "id", []byte("sealed"), soon) },
-		func() error { _, err := store.Take(t.Context(), "id"); return err },
-		func() error { _, err := store.Take(t.Context(), "id"); return ignore(err, entra.ErrNotFound) },
-		func() error { _, err := store.Remember(t.Context(), "id", soon); return err },
-		func() error { _, err := store.Remember(t.Context(), "id", soon); return err },
-	} {
-		before := hook.n.Load()
-		require.NoError(t, operation())
-		require.Equal(t, int64(1), hook.n.Load()-before)
+	c := newCouple(t)
+	hook := &trips{}
+	c.primary.AddHook(hook)
+	byDefault, soon := newStore(t, c.primary, ""), time.Now().Add(time.Hour)
+	for _, store := range []*redisstore.Store{byDefault, strictly(t, byDefault, patient)} {
+		id := rand.Text()
+		for _, operation := range []func() error{
+			func() error { return store.Put(t.Context(), id, []byte("sealed"), soon) },
+			func() error { _, err := store.Take(t.Context(), id); return err },
+			func() error { _, err := store.Take(t.Context(), id); return ignore(err, entra.ErrNotFound) },
+			func() error { _, err := store.Remember(t.Context(), id, soon); return err },
+			func() error { _, err := store.Remember(t.Context(), id, soon); return err },
+		} {
+			before := hook.n.Load()
+			require.NoError(t, operation())
+			require.Equal(t, int64(1), hook.n.Load()-before)
+		}
 	}
 }
 
