@@ -31,20 +31,31 @@ const (
 	patience = 10 * time.Minute
 )
 
-// signIns is 2000 where services are required, as in .ci/run, and fewer in a quick run.
-func signIns() int {
+// signIns is how many sign-ins there are: all where services are required, as in .ci/run, and fewer in a quick run.
+func signIns(all int) int {
 	if os.Getenv("TENANTDOOR_REQUIRE_SERVICES") == "1" {
-		return 2000
+		return all
 	}
-	return 200
+	return min(all, 200)
 }
 
-// TestDisasters: many people sign in over both protocols while the servers are killed in turn, the database once, and connections are edited. Everybody
+// TestDisasters: many people sign in over both protocols while the servers are killed in turn, what they share once each, and connections are edited. Everybody
 // ends signed in, after pages that ask to sign in again at worst; nothing is used twice, nobody is doubled, nothing that was acknowledged is lost.
 func TestDisasters(t *testing.T) {
-	database := testservers.NewPostgres(t)
-	n := signIns()
-	c, keys := start(t, options{database: database.Database(t), tenants: crowd(n / timesEach)})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		database := testservers.NewPostgres(t)
+		withstand(t, options{database: database.Database(t)}, signIns(2000), database)
+	})
+	t.Run("PostgreSQL and Redis", func(t *testing.T) {
+		database, redis := testservers.NewPostgres(t), testservers.NewRedis(t)
+		withstand(t, options{database: database.Database(t), redis: redis.Database(t)}, signIns(400), redis, database)
+	})
+}
+
+// withstand has n people sign in. shared are the servers behind the servers; each dies once.
+func withstand(t *testing.T, o options, n int, shared ...*testservers.Server) {
+	o.tenants = crowd(n / timesEach)
+	c, keys := start(t, o)
 	p := &party{t: t, c: c, keys: keys, client: newClient(), accepted: map[string]string{}}
 	began := time.Now()
 
@@ -54,7 +65,7 @@ func TestDisasters(t *testing.T) {
 	defer done()
 	var beside sync.WaitGroup
 	beside.Go(func() { p.edit(ctx) })
-	beside.Go(func() { p.disasters(ctx, limit, n, database) })
+	beside.Go(func() { p.disasters(ctx, limit, n, shared) })
 	next, people := atomic.Int64{}, sync.WaitGroup{}
 	for range visitors {
 		people.Go(func() {
@@ -70,7 +81,7 @@ func TestDisasters(t *testing.T) {
 	p.check(n)
 	t.Logf("%d sign-ins of %d people over both protocols in %s (%.0f a second), %d of them at a second or later try", p.signedIn.Load(), n/timesEach, took.Round(time.Millisecond),
 		float64(n)/took.Seconds(), p.retried.Load())
-	t.Logf("servers killed %d times, the database once; %d edits of connections; %d pages asked people to sign in again", p.killed.Load(), p.edits, p.pages.Load())
+	t.Logf("servers killed %d times, the %d behind them once each; %d edits of connections; %d pages asked people to sign in again", p.killed.Load(), len(shared), p.edits, p.pages.Load())
 	t.Logf("%d answers sent a second time to both servers, %d deliveries at both servers at once: %d second acceptances", p.replays.Load(), p.races.Load(), p.twice.Load())
 }
 
@@ -253,11 +264,11 @@ func (p *party) account(ctx context.Context, v *visitor) error {
 	}
 }
 
-// disasters kills a server whenever so many people have signed in, and lets the others go on before it comes back; in the middle it kills the database.
-// It ends with ctx; what it has begun to start may take until limit.
-func (p *party) disasters(ctx, limit context.Context, n int, database *testservers.Server) {
-	reached := func(share int) bool { // share of all sign-ins in percent
-		for p.signedIn.Load()*100 < int64(n*share) {
+// disasters kills a server whenever so many people have signed in, and lets the others go on before it comes back. On the way it kills each of shared, which
+// stays away until somebody was told. It ends with ctx; what it has begun to start may take until limit.
+func (p *party) disasters(ctx, limit context.Context, n int, shared []*testservers.Server) {
+	until := func(done func() bool) bool {
+		for !done() {
 			select {
 			case <-time.After(5 * time.Millisecond):
 			case <-ctx.Done():
@@ -266,14 +277,21 @@ func (p *party) disasters(ctx, limit context.Context, n int, database *testserve
 		}
 		return true
 	}
+	reached := func(share int) bool { // share of all sign-ins in percent
+		return until(func() bool { return p.signedIn.Load()*100 >= int64(n*share) })
+	}
 	for i := range disasters {
 		at := 5 + i*90/disasters
 		if !reached(at) {
 			return
 		}
-		if i == disasters/2 {
-			database.Kill(p.t)
-			database.Start(p.t)
+		for k, server := range shared {
+			if i == (k+1)*disasters/(len(shared)+1) {
+				told := p.pages.Load()
+				server.Kill(p.t)
+				until(func() bool { return p.pages.Load() > told })
+				server.Start(p.t)
+			}
 		}
 		m := p.c.machines[i%2]
 		if err := m.kill(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tenantdoor/tenantdoor/entra"
@@ -19,6 +20,7 @@ import (
 
 // TestMain makes this binary one of the servers when a test starts it as such.
 func TestMain(m *testing.M) {
+	logging.Disable() // go-redis writes to standard error when a Redis is away
 	if os.Getenv(nodeVariable) == "" {
 		os.Exit(m.Run())
 	}
