@@ -138,6 +138,9 @@ func openCSV(in *bufio.Reader, known func(name string) bool) (*csvRecords, error
 		return nil, fileError("its header cannot be read: %s: %s", p.What, p.Fix)
 	}
 	c.rows.number, c.rows.columns = 0, len(first.fields)
+	if c.rows.guarded = isRejects(first.fields); c.rows.guarded {
+		unguardAll(first.fields)
+	}
 	return c, c.readHeader(first.fields)
 }
 

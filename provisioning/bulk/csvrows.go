@@ -15,6 +15,7 @@ type csvRows struct {
 	comma   byte
 	columns int // 0 before the header is known
 	feed    *bufio.Reader
+	guarded bool  // the file is one of Rejects
 	begun   int64 // bytes of the lines with which rows begin
 	vain    int64 // bytes after them that were read and pushed back, since they did not close the quote
 }
@@ -133,7 +134,11 @@ func (c *csvRows) parse(raw []byte) ([]string, error) {
 	c.feed.Reset(bytes.NewReader(raw))
 	r := csv.NewReader(c.feed)
 	r.Comma, r.FieldsPerRecord = rune(c.comma), -1
-	return r.Read()
+	fields, err := r.Read()
+	if c.guarded {
+		unguardAll(fields)
+	}
+	return fields, err
 }
 
 // quoting follows the quotes of a record over its lines, as RFC 4180, section 2, has them.

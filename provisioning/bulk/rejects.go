@@ -10,13 +10,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Rejects writes the rows that did not go in as a file of the same format, to be mended and fed back: with import_line, import_error and import_text as
 // more columns, or members, of which readers pass over the first two. A row that could not be taken apart is the text in import_text, and stays bad
 // until that is empty.
 //
-// The rows are whole: passwords in them are in the file too.
+// The rows are whole: passwords in them are in the file too. In a CSV an apostrophe goes before whatever a spreadsheet would take for a formula, since
+// people call themselves what they like; readers take it away again.
 type Rejects struct {
 	w      *bufio.Writer
 	header []string // nil for JSON; written before the first row
@@ -59,7 +61,7 @@ func (r *Rejects) row(p *Problem, row *row) error {
 	w.Comma = rune(r.comma)
 	if !r.begun {
 		r.begun = true
-		if err := w.Write(append(pick(r.header, keep), lineColumn, errorColumn, textColumn)); err != nil {
+		if err := w.Write(guard(append(pick(r.header, keep), lineColumn, errorColumn, textColumn))); err != nil {
 			return err
 		}
 	}
@@ -70,11 +72,44 @@ func (r *Rejects) row(p *Problem, row *row) error {
 	if len(row.fields) != len(r.header) {
 		values, rest = pick(nil, keep), readable(row.raw)
 	}
-	if err := w.Write(append(values, line, p.text(), rest)); err != nil {
+	if err := w.Write(guard(append(values, line, p.text(), rest))); err != nil {
 		return err
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// isFormula reports whether a spreadsheet would work a value out, if not for the apostrophes that it may begin with
+// (https://owasp.org/www-community/attacks/CSV_Injection).
+func isFormula(value string) bool {
+	begin, _ := utf8.DecodeRuneInString(strings.TrimLeft(value, "'"))
+	return strings.ContainsRune("=+-@\t\r\n＝＋－＠", begin)
+}
+
+// guard puts an apostrophe before each formula, in place, and one more where there is one already: unguardAll gives back what was.
+func guard(values []string) []string {
+	for i, v := range values {
+		if isFormula(v) {
+			values[i] = "'" + v
+		}
+	}
+	return values
+}
+
+func unguardAll(values []string) {
+	for i, v := range values {
+		if isFormula(v) {
+			values[i] = strings.TrimPrefix(v, "'")
+		}
+	}
+}
+
+// isRejects reports whether a header is one of Rejects.
+func isRejects(header []string) bool {
+	named := func(column string) bool {
+		return slices.ContainsFunc(header, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), column) })
+	}
+	return named(errorColumn) && named(lineColumn)
 }
 
 // text is the reason without the line, which may be another one by the time it is read.

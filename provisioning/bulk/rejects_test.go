@@ -3,6 +3,7 @@ package bulk_test
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -73,4 +74,48 @@ func mendCSV(t *testing.T, rejects string) string {
 	w := csv.NewWriter(&out)
 	require.NoError(t, w.WriteAll(rows))
 	return out.String()
+}
+
+// TestRejectsHoldNoFormulas: the file is made to be opened in a spreadsheet, and its rows hold what people call themselves. What was read comes back as it was,
+// however often it goes round.
+func TestRejectsHoldNoFormulas(t *testing.T) {
+	names := []string{`=HYPERLINK("https://evil.example","x")`, `+1`, `-1`, `@SUM(A1)`, "\t=1", "＝1", `'=1`, `''@x`, `'t Hooft`, `Ann`, `'`}
+	var file bytes.Buffer
+	w := csv.NewWriter(&file)
+	require.NoError(t, w.Write([]string{"email", "note", "=title"}))
+	for _, name := range names {
+		require.NoError(t, w.Write([]string{"bad", name, name}))
+	}
+	require.NoError(t, w.Write([]string{"=too few"}))
+	w.Flush()
+	text := file.String()
+	for range 3 {
+		r, err := bulk.NewReader(strings.NewReader(text))
+		require.NoError(t, err)
+		var out bytes.Buffer
+		rejects := bulk.NewRejects(&out, r, false)
+		for range len(names) + 1 {
+			_, err := r.Next()
+			p, ok := bulk.AsProblem(err)
+			require.True(t, ok, "%v", err)
+			require.NoError(t, rejects.Write(p))
+		}
+		text = out.String()
+		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		require.NoError(t, err)
+		for _, value := range slices.Concat(rows...) {
+			require.NotRegexp(t, "^[=+@\t\r＝-]", value)
+		}
+	}
+	for i, name := range names { // each mended, alone, so that they are not lines of one record
+		lines := strings.SplitAfter(strings.ReplaceAll(text, "bad,", "ann@example.com,"), "\n")
+		r, err := bulk.NewReader(strings.NewReader(lines[0] + lines[1+i]))
+		require.NoError(t, err)
+		ann, err := r.Next()
+		require.NoError(t, err)
+		var note, title string
+		require.NoError(t, json.Unmarshal(ann.Rest.Reveal()["note"], &note))
+		require.NoError(t, json.Unmarshal(ann.Rest.Reveal()["=title"], &title))
+		require.Equal(t, []string{name, name}, []string{note, title})
+	}
 }
