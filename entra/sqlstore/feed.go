@@ -14,7 +14,10 @@ const (
 	feedStep = Bound / 4
 	// feedPatience is how long an answer may take. Longer than Bound would be of no use.
 	feedPatience = Bound
-	sweepPause   = time.Minute
+	// feedStart is how long it may take to have a connection that listens. Without an end, one that is dead and was not told so would be waited for until
+	// the operating system gives it up, a quarter of an hour later.
+	feedStart  = 5 * Bound
+	sweepPause = time.Minute
 )
 
 // Run follows the feed until ctx ends, and returns its error; the host starts it in a goroutine of its own, once for each Cache. It asks the database for one
@@ -58,16 +61,12 @@ func (f *follower) follow(ctx context.Context) error {
 	s := f.cache.store
 	from, wait := querier(s.db), doze
 	if s.engine.Listen != nil {
-		conn, err := s.db.Conn(ctx)
+		conn, hear, err := s.listen(ctx)
 		if err != nil {
 			return err
 		}
-		// It listens, so it does not go back into the pool.
-		defer func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }()
-		if wait, err = s.engine.Listen(ctx, conn, s.channel()); err != nil {
-			return err
-		}
-		from = conn
+		defer end(conn)
+		from, wait = conn, hear
 	}
 	for {
 		if err := f.cache.ask(ctx, from); err != nil {
@@ -83,6 +82,22 @@ func (f *follower) follow(ctx context.Context) error {
 		}
 	}
 }
+
+// listen returns a connection that listens, and how to wait for what it hears.
+func (s *Store) listen(ctx context.Context) (conn *sql.Conn, wait func(context.Context) error, err error) {
+	ctx, cancel := context.WithTimeout(ctx, feedStart)
+	defer cancel()
+	if conn, err = s.db.Conn(ctx); err != nil {
+		return nil, nil, err
+	}
+	if wait, err = s.engine.Listen(ctx, conn, s.channel()); err != nil {
+		end(conn)
+	}
+	return conn, wait, err
+}
+
+// end closes a connection that listens; it does not go back into the pool.
+func end(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // doze waits for the end of the context.
 func doze(ctx context.Context) error {
