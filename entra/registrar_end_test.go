@@ -66,6 +66,9 @@ func TestSessionsEnd(t *testing.T) {
 	foreign := entra.Session{Tenant: other, Application: "app"}
 	elsewhere := entra.Session{Tenant: contosoTenant, Application: "app_2"}
 	inOrganization := entra.Session{Tenant: contosoTenant, Application: "app", Organization: "org_1"}
+	byAddress := func(organization string) entra.Session { // an address led here, from an application that is not listed
+		return entra.Session{Tenant: contosoTenant, Application: "app_3", Organization: organization, ByHomeRealm: true}
+	}
 	for name, test := range map[string]struct {
 		before, after func(*entra.Connection)
 		want          entra.SessionEnd
@@ -87,6 +90,24 @@ func TestSessionsEnd(t *testing.T) {
 			entra.SessionsNarrowed,
 			[]entra.Session{inOrganization},
 			[]entra.Session{{Tenant: contosoTenant, Organization: "org_2"}},
+		},
+		"an organization less, by address": {
+			func(c *entra.Connection) { c.Organizations = []string{"org_1", "org_2"} }, func(c *entra.Connection) { c.Organizations = []string{"org_2"} },
+			entra.SessionsNarrowed,
+			[]entra.Session{byAddress("org_1")},
+			[]entra.Session{byAddress("org_2"), mine},
+		},
+		"another organization's own": {
+			func(c *entra.Connection) { c.OrganizationID = "org_1" }, func(c *entra.Connection) { c.OrganizationID = "org_2" },
+			entra.SessionsNarrowed,
+			[]entra.Session{byAddress("org_1"), inOrganization},
+			nil,
+		},
+		"an application less of its own": {
+			func(c *entra.Connection) { c.OrganizationID, c.EnabledApplications = "org_1", []string{"app", "app_2"} }, func(c *entra.Connection) { c.OrganizationID = "org_1" },
+			entra.SessionsNarrowed,
+			[]entra.Session{{Tenant: contosoTenant, Application: "app_2", Organization: "org_1"}},
+			[]entra.Session{byAddress("org_1"), inOrganization},
 		},
 		"a tenant less": {
 			func(c *entra.Connection) {

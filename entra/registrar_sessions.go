@@ -18,10 +18,12 @@ const (
 	SessionsNarrowed    SessionEnd = "narrowed"  // fewer tenants, applications or organizations may use the connection
 )
 
-// Session is what decides about one: how and where somebody signed in through the connection. A host that keeps it with its sessions can end the right ones.
+// Session holds what decides whether a host's session ends: how and where somebody signed in through the connection (SignIn.Session). A host that keeps
+// it with its sessions can end the right ones.
 type Session struct {
 	Tenant                    string // Identity.TenantID; "" with AD FS
 	Application, Organization string // of the SignIn
+	ByHomeRealm               bool   // of the SignIn
 }
 
 // SessionsEnd tells whether any session that began through the connection may have to end, and why. The library knows no sessions: the host asks as it hears of
@@ -56,7 +58,12 @@ func (ch *Change) EndsSession(s Session) bool {
 	if provider(before) != provider(after) || s.Tenant != "" && !after.admits(s.Tenant) {
 		return true
 	}
-	return before.EnabledFor(s.Application, s.Organization, false) && !after.EnabledFor(s.Application, s.Organization, false)
+	return s.mayUse(before) && !s.mayUse(after)
+}
+
+// mayUse reports whether such a session could begin at the connection. An address leads to the connection's own organization and to no other.
+func (s Session) mayUse(c *Connection) bool {
+	return c.EnabledFor(s.Application, s.Organization, s.ByHomeRealm) && (c.OrganizationID == "" || c.OrganizationID == s.Organization)
 }
 
 // provider is who says who somebody is. The strategy is not part of it: over either, people of a tenant are the same.

@@ -38,7 +38,7 @@ func (s *Service) notAfter(in *SignIn) (at time.Time, by string) {
 // connection: one organization's connection opens no other's door, and a shared one only the doors of organizations that switched it on. Everything is read anew, so that
 // what was switched off, suspended or taken away since the sign-in counts; the session must be the person's, which is for the host to know.
 //
-// A host that kept no SignIn fills one with Connection (its ID is enough), Identity (TenantID is enough), Application and User (its ID is enough where Config.Users is a
+// A host that kept no SignIn fills one with Connection (its ID is enough), Identity (TenantID is enough), Application, ByHomeRealm and User (its ID is enough where Config.Users is a
 // provisioning.UserReader; else its Organizations too).
 //
 // Errors: always *Error, and then they may not. KindNoConnection; KindDisabled: the connection is off, is not on for this application and organization, or leads to another tenant than
@@ -65,7 +65,7 @@ func (s *Service) mayEnter(ctx context.Context, in *SignIn, organization string)
 	own := c.OrganizationID == organization
 	shared := c.OrganizationID == "" && slices.Contains(c.Organizations, organization)
 	switch {
-	case !own && !shared, !c.EnabledFor(in.Application, organization, in.byHomeRealm):
+	case !own && !shared, !c.EnabledFor(in.Application, organization, in.ByHomeRealm):
 		return NewError(KindDisabled, fmt.Errorf("connection %s is not on for application %q and organization %q", c.ID, in.Application, organization))
 	case in.Identity.TenantID != "" && !c.admits(in.Identity.TenantID), in.Identity.TenantID == "" && !c.ADFS():
 		return NewError(KindDisabled, fmt.Errorf("connection %s does not lead to the person's tenant", c.ID))

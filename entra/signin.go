@@ -18,6 +18,7 @@ type SignIn struct {
 	Decision     provisioning.Decision // without Config.Users the zero value, and nothing was decided
 	Application  string
 	Organization string // where the person wants to go: ask Service.MayEnter whether they may
+	ByHomeRealm  bool   // an address led to the connection, and no choice of application or organization: see Connection.EnabledFor
 	ReturnTo     string // may be redirected to
 	Data         []byte // BeginOptions.Data
 	// Tokens are Entra's: the access token for Graph and, if asked for, the refresh token (Service.Refresh). nil over WS-Federation. Nobody stores them but
@@ -40,10 +41,14 @@ type SignIn struct {
 	GroupsAt   time.Time    // when they were known for certain, UTC; zero when they are not known
 	Photo      *graph.Photo // where the connection asks for it (Connection.Profile) and there is one; JPEG or PNG, at most 100 KB
 
-	grants      []provisioning.Grant
-	groups      claims.Groups
-	verified    string // BeginOptions.VerifiedAddress
-	byHomeRealm bool   // an address led here
+	grants   []provisioning.Grant
+	groups   claims.Groups
+	verified string // BeginOptions.VerifiedAddress
+}
+
+// Session returns what of the sign-in decides, later, whether the host's session that began with it should end.
+func (in *SignIn) Session() Session {
+	return Session{Tenant: in.Identity.TenantID, Application: in.Application, Organization: in.Organization, ByHomeRealm: in.ByHomeRealm}
 }
 
 // Groups returns the person's groups as the host's tokens should say them, and whether they are known at all: those of this sign-in, or
