@@ -56,8 +56,8 @@ type Email struct {
 	Evidence []Evidence
 }
 
-// Identity is what a verified token says of a person. It is made only by [FromVerifiedJWT] and [FromVerifiedSAML], and
-// nobody modifies one, so it may be shared between goroutines.
+// Identity is what a verified token says of a person. A verified one is made only by [FromVerifiedJWT], [FromVerifiedClaims] and [FromVerifiedSAML];
+// a host fills one in only where a function asks for a person's TenantID and ObjectID. Nobody modifies one, so it may be shared between goroutines.
 //
 // TenantID and ObjectID together are the person: they stay for good, whichever application or protocol asks, and are
 // never given to someone else. Everything under "shown, never matched" may change at any time, or be chosen by the person.

@@ -1,6 +1,9 @@
 package entra
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Actor is who changes a connection: the environment, or an organization's administrator. Its zero value is nobody and may do nothing, so
 // that a host that loses an id hands out no rights.
@@ -21,6 +24,9 @@ func Administrator(organization, name string) Actor {
 
 // IsEnvironment reports whether the actor is the host itself.
 func (a Actor) IsEnvironment() bool { return a.environment && a.Organization == "" }
+
+// MarshalJSON writes who it is, for an audit log: {"environment": true} or {"organization": "…"}, and "name". Nobody reads an actor from JSON.
+func (a Actor) MarshalJSON() ([]byte, error) { return json.Marshal(a.People()) }
 
 // owns reports whether the actor may see and change a connection of this organization ("" is the environment's own).
 func (a Actor) owns(organization string) bool {

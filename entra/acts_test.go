@@ -44,7 +44,7 @@ func TestEmergencyUser(t *testing.T) {
 func TestAdmitLocal(t *testing.T) {
 	s := newStage(t, forApp)
 	ann := localUser("ann", "Ann@CONTOSO.com")
-	e := requireKind(t, entra.KindDisabled, s.AdmitLocal(t.Context(), ann))
+	e := requireKind(t, entra.KindUseConnection, s.AdmitLocal(t.Context(), ann))
 	require.Equal(t, "conn_contoso", e.ConnectionID)
 	require.Contains(t, e.Public, "organization's sign-in page")
 	o := *e.Again

@@ -122,7 +122,7 @@ func TestPrivateAddressesAreNotDialled(t *testing.T) {
 		require.Error(t, s.Diagnose(t.Context(), saved).Err(), c.Name)
 		_, err = s.Begin(t.Context(), saved.ID, entra.BeginOptions{})
 		requireKind(t, entra.KindUnavailable, err)
-		_, err = r.Recheck(t.Context(), saved.ID)
+		_, err = r.RecheckDomains(t.Context(), saved.ID)
 		require.NoError(t, err)
 	}
 	for _, err := range s.Expiring(t.Context(), 0) { // looks at the providers too

@@ -10,9 +10,9 @@ import (
 
 // Button is one way to sign in on a login page, as plain data: labels may be translated, addresses may get the return address (return_to) added.
 type Button struct {
-	ConnectionID string // "" on the universal button
-	Label        string
-	Href         string // of the Service's handler, relative to the origin
+	ConnectionID string `json:"connection_id,omitempty"` // "" on the universal button
+	Label        string `json:"label"`
+	Href         string `json:"href"` // of the Service's handler, relative to the origin
 }
 
 // noApplication stands for none where a store is asked for an application's connections: those that are on for all are listed for any id, and what else this one

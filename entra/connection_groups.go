@@ -17,7 +17,7 @@ import (
 // describes: security groups, by object id, from the token and past its limit from Graph.
 type GroupOptions struct {
 	Kind    GroupKind // which groups the application emits
-	Form    GroupForm // as what it emits them
+	Form    GroupForm // in which form it emits them
 	Emitted bool      // it does emit them: a token without the claim says "in none", also where Graph cannot be asked
 	Claim   string    // the claim that they are in, where it is renamed; over WS-Federation the attribute's URI. "": groups
 	AsRoles bool      // they are in the role claim (emit_as_roles), and there are no application roles
@@ -43,7 +43,7 @@ const (
 	GroupsAssigned GroupKind = "assigned" // those assigned to the application that the person is directly in
 )
 
-// GroupForm is as what an application emits groups. GroupDisplayName takes GroupsAssigned.
+// GroupForm is the form in which an application emits groups: by object id, SID or a name. GroupDisplayName takes GroupsAssigned.
 type GroupForm = graph.Form
 
 // The forms, spelled as in an app manifest.

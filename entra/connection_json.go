@@ -122,7 +122,7 @@ const enabledMember = "is_enabled"
 //	credentials                     client_secret_expires_at, next_client_secret_expires_at, federated_token_file; read but not written:
 //	                                client_secret, next_client_secret, client_certificate, next_client_certificate
 //	sessions                        max_session_seconds
-//	OAuth 2.0                       scopes, response_mode
+//	OAuth 2.0                       scopes, response_mode, has_own_signing_keys
 //	WS-Federation                   realm, is_provider_initiated_allowed, metadata_signers, is_insecure_sha1,
 //	                                is_missing_confirmation_allowed, is_carriage_return_allowed
 //	WS-Federation with AD FS        metadata_url, issuer, subject_claim, is_insecure_mutable_subject

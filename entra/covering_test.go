@@ -60,7 +60,7 @@ func TestSubdomainsAreProven(t *testing.T) {
 	require.Empty(t, o.routes(t, "contoso.com"))
 
 	delete(o.vouch, "contoso.com")
-	owner, err = o.Recheck(t.Context(), owner.ID)
+	owner, err = o.RecheckDomains(t.Context(), owner.ID)
 	require.NoError(t, err)
 	require.Empty(t, owner.ProvenDomains())
 

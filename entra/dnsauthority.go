@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // DNSAuthority is a DomainAuthority that vouches for a domain where an organization has put a value into DNS that the host gave to this organization for this
-// domain (Challenge). Save, ProveByAuthority and Recheck ask it; a record that is taken away lapses at the next Recheck.
+// domain (Challenge). Save, ProveByAuthority and RecheckDomains ask it; a record that is taken away lapses at the next RecheckDomainsDomains.
 //
 // What a record proves is that somebody who may write one name below the domain wanted the organization to have it. So think of:
 //
@@ -25,10 +26,10 @@ import (
 //   - Whoever holds the name of the record holds the domain here: do not delegate it, and remove a CNAME at it whose target is gone. A provider
 //     below whose own domain customers write records under names of their choice has to keep this one for itself. Public suffixes and mail providers are refused
 //     before anybody asks (Connection.Check).
-//   - A record that was left behind goes on proving: remove it to give a domain away, and run Recheck daily, so that one that changed hands lapses.
+//   - A record that was left behind goes on proving: remove it to give a domain away, and run RecheckDomains daily, so that one that changed hands lapses.
 //   - Answers of DNS are not signed unless the resolver validates DNSSEC: use one that does, or one whose path nobody else writes to.
 type DNSAuthority struct {
-	// Secret makes the values: 32 random bytes or more, the same on all machines. Another secret, and every proof lapses at the next Recheck.
+	// Secret makes the values: 32 random bytes or more, the same on all machines. Another secret, and every proof lapses at the next RecheckDomains.
 	Secret []byte
 	// Environment keeps environments apart that share a secret.
 	Environment string
@@ -43,8 +44,20 @@ type DNSAuthority struct {
 
 var _ DomainAuthority = (*DNSAuthority)(nil)
 
-// Challenge is the record that an organization is to publish: of type TXT, with Value as its whole text. It looks the same for every domain and organization.
-type Challenge struct{ Name, Value string }
+// Format writes no secret, whatever the verb.
+func (a DNSAuthority) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "DNSAuthority of environment %q, label %q", a.Environment, a.Label)
+}
+
+// LogValue implements slog.LogValuer, without the secret.
+func (a DNSAuthority) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(a)) }
+
+// Challenge is the record that an organization is to publish: of type TXT, with Value as its whole text. Name is fully qualified, without a dot at its end; Value is another
+// one for each domain and organization.
+type Challenge struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 const (
 	challengeLabel  = "_tenantdoor-challenge"

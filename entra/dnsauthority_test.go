@@ -115,14 +115,19 @@ func TestDNSDecidesARace(t *testing.T) {
 	var taken *entra.TakenError
 	require.ErrorAs(t, err, &taken)
 
+	z.err = errors.New("SERVFAIL")
+	unasked, err := o.ProveByAuthority(t.Context(), mallorys, first.ID)
+	require.ErrorContains(t, err, "SERVFAIL", "whoever pressed the button learns that nobody was asked")
+	require.Equal(t, first.Version, unasked.Version)
+
 	// DNS is away: nothing changes, and the error is there to be seen. Then the record has gone to the other: the domain lapses, and moves.
 	z.err = errors.New("SERVFAIL")
-	same, err := o.Recheck(t.Context(), second.ID)
+	same, err := o.RecheckDomains(t.Context(), second.ID)
 	require.ErrorContains(t, err, "SERVFAIL")
 	require.Equal(t, []string{"contoso.com"}, same.ProvenDomains())
 	z.err = nil
 	z.set(owner.Name+".", challengeFor(t, authority, "contoso.com", "org_mallory").Value)
-	second, err = o.Recheck(t.Context(), second.ID)
+	second, err = o.RecheckDomains(t.Context(), second.ID)
 	require.NoError(t, err)
 	require.Equal(t, entra.DomainLapsed, second.DomainProofs[0].State)
 	require.Empty(t, o.routes(t, "contoso.com"))

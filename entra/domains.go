@@ -96,19 +96,23 @@ func (r *Registrar) askAuthority(ctx context.Context, by Actor, proofs []DomainP
 }
 
 // ProveByAuthority asks the authority once more about a connection's domains that are not proven, on behalf of the connection's own organization: what a button
-// beside a DNS challenge does. One whose authority does not answer stays as it is.
+// beside a DNS challenge does. A domain about which the authority does not answer keeps its state.
 //
-// Errors: ErrNotFound; *TakenError; the store's own.
+// Errors: what the authority failed with, beside the connection; ErrNotFound, *TakenError and the store's own, without one.
 func (r *Registrar) ProveByAuthority(ctx context.Context, by Actor, id string) (*Connection, error) {
-	return r.reprove(ctx, by, id, func(c *Connection, p DomainProof) (DomainProof, error) {
+	var failed []error
+	c, err := r.reprove(ctx, by, id, func(c *Connection, p DomainProof) (DomainProof, error) {
 		if p.State == DomainProven {
 			return p, nil
 		}
-		if vouched, err := r.vouched(ctx, p.Domain, Administrator(c.OrganizationID, by.Name)); err != nil || !vouched {
-			return p, nil //nolint:nilerr // nobody answered, nothing changes
+		vouched, err := r.vouched(ctx, p.Domain, Administrator(c.OrganizationID, by.Name))
+		failed = append(failed, err) // nobody answered: that state stays, the others are looked at
+		if err != nil || !vouched {
+			return p, nil //nolint:nilerr // returned at the end
 		}
 		return r.proof(p.Domain, DomainProven, ProofByAuthority), nil
 	})
+	return c, errors.Join(append(failed, err)...)
 }
 
 // proof returns the state of a domain; a zero one when it has none.
@@ -171,9 +175,11 @@ func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id strin
 	})
 }
 
-// Recheck asks again whoever vouched for a connection's domains: the authority, and Entra's discovery. A domain that is no longer theirs lapses and
-// routes no more. Hosts call it daily. When nobody answers, states stay as they are; what the authority failed with is returned beside the connection.
-func (r *Registrar) Recheck(ctx context.Context, id string) (*Connection, error) {
+// RecheckDomains asks again whoever vouched for a connection's domains: the authority, and Entra's discovery. A domain that is no longer theirs lapses and
+// routes no more. Hosts call it daily; in the audit log it is the environment's act, by the name "recheck". When nobody answers, states stay as they are.
+//
+// Errors: what the authority failed with, beside the connection; ErrNotFound, ErrConflict and the store's own, without one.
+func (r *Registrar) RecheckDomains(ctx context.Context, id string) (*Connection, error) {
 	var failed []error
 	c, err := r.reprove(ctx, Environment("recheck"), id, func(c *Connection, p DomainProof) (DomainProof, error) {
 		if p.State != DomainProven {

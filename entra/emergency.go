@@ -15,7 +15,7 @@ import (
 // It is nil where no connection that is on claims the domain of the user's own address, and for a break-glass user (User.Emergency), who gets in whatever state the
 // connection, the store or Entra is in. The latter is audited as provisioning.EventEmergency, and logged; a host alerts on it.
 //
-// Errors: always *Error. KindDisabled: the person has to go through the connection; ConnectionID and Again say where to Begin. KindRefused: the user is suspended. KindUnavailable: the store failed.
+// Errors: always *Error. KindUseConnection: the person has to go through the connection; ConnectionID and Again say where to Begin. KindRefused: the user is suspended. KindUnavailable: the store failed.
 func (s *Service) AdmitLocal(ctx context.Context, user *provisioning.User) error {
 	attempt := newAttempt()
 	if user == nil {
@@ -34,8 +34,7 @@ func (s *Service) AdmitLocal(ctx context.Context, user *provisioning.User) error
 	case c == nil:
 		return nil
 	}
-	e := NewError(KindDisabled, fmt.Errorf("connection %s claims the domain of the user's address", c.ID))
-	e.Public = "Please sign in through your organization's sign-in page."
+	e := NewError(KindUseConnection, fmt.Errorf("connection %s claims the domain of the user's address", c.ID))
 	e.ConnectionID, e.Again = c.ID, &BeginOptions{Hints: withHint(nil, "login_hint", user.Profile.Email), continues: &continued{byHomeRealm: true}}
 	return s.fail(ctx, "local", attempt, nil, e)
 }

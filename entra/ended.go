@@ -10,7 +10,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
-// Ended is a person of whom sessions, begun through the connection, should end.
+// Ended is a person whose sessions, begun through the connection, should end.
 type Ended struct {
 	User *provisioning.User
 	Key  provisioning.Key // at the connection

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
-// Kind is what a host translates an error by.
+// Kind classifies an Error, so that a host can choose its own message.
 type Kind int
 
 // The kinds.
@@ -21,14 +22,15 @@ const (
 	KindFlow                      // nobody asked for this answer: state missing, expired, already used, or of another browser
 	KindToken                     // the answer was refused: a check of the token failed
 	KindProvider                  // Entra said no; errors.As finds the *ProviderError
-	KindRefused                   // provisioning said no; errors.As finds the *provisioning.Refused
+	KindRefused                   // the person may not; of a sign-in errors.As may find the *provisioning.Refused (not with ErrGroupRequired), of Assign the *provisioning.ActError
 	KindVerify                    // mail a one-time code to the address, then begin again with BeginOptions.VerifiedAddress; *provisioning.Refused inside
 	KindUnavailable               // network, provider or a store: trying again may help
 	KindLimited                   // the host's limiter
 	KindConsented                 // no failure: an administrator consented, and Again leads to the sign-in; errors.As finds the *ConsentReport
+	KindUseConnection             // AdmitLocal: the person has to sign in through ConnectionID, and Again says how
 )
 
-var kindNames = [...]string{"internal", "configuration", "no_connection", "disabled", "flow", "token", "provider", "refused", "verify", "unavailable", "limited", "consented"}
+var kindNames = [...]string{"internal", "configuration", "no_connection", "disabled", "flow", "token", "provider", "refused", "verify", "unavailable", "limited", "consented", "use_connection"}
 
 // String returns the kind as a word for logs and metrics.
 func (k Kind) String() string {
@@ -36,6 +38,19 @@ func (k Kind) String() string {
 		return "unknown"
 	}
 	return kindNames[k]
+}
+
+// MarshalText is String, so that JSON holds the word.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindNames[:], string(text))
+	if i < 0 {
+		return errors.New("entra: unknown kind of error")
+	}
+	*k = Kind(i)
+	return nil
 }
 
 // Error is what a sign-in fails with: all that Begin, BeginByAddress, BeginTest, Finish and SignOut return, and all that OnError is
@@ -84,6 +99,7 @@ var textOf = [...]struct {
 	KindUnavailable:   {"The sign-in could not be completed because a service did not answer. Please try again in a moment.", aadsts.MenderHost, true},
 	KindLimited:       {"Too many attempts. Please wait a moment and try again.", aadsts.MenderUser, true},
 	KindConsented:     {"The permissions were granted. Please sign in to go on.", aadsts.MenderUser, true},
+	KindUseConnection: {"Please sign in through your organization's sign-in page.", aadsts.MenderUser, false},
 }
 
 // NewError returns an error of a kind with the kind's own text. Protocols use it for what they refuse.

@@ -64,7 +64,7 @@ func ExampleService_Diagnose() {
 	}
 
 	// Output:
-	// client_secret | app owner | Enter the secret's Value, not its Secret ID.
+	// client_secret | app_owner | Enter the secret's Value, not its Secret ID.
 }
 
 // A customer proves that a domain is theirs by a record in DNS.

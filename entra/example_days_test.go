@@ -36,7 +36,7 @@ func ExampleService_Expiring() {
 		fmt.Println(f.Fix) // f.Problem names the day
 	}
 	// Output:
-	// warning for the app owner in client_secret
+	// warning for the app_owner in client_secret
 	// create another secret in the app registration and enter it as the next one, then let it take the first one's place
 }
 

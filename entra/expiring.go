@@ -18,7 +18,7 @@ type Ender interface {
 
 // Expiring yields what ends within the time given, or has ended, over all connections: client secrets whose end is known (Connection.ClientSecretExpires) and
 // client certificates, certificates that metadata has to be signed with, the provider's own metadata and keys, and home realm domains whose proof has lapsed. It is for
-// a job that looks once a day, after Registrar.Recheck, and writes to whoever can mend it (Finding.Mender). Each is a SeverityWarning, or a SeverityError once it has
+// a job that looks once a day, after Registrar.RecheckDomains, and writes to whoever can mend it (Finding.Mender). Each is a SeverityWarning, or a SeverityError once it has
 // ended. Where a provider does not answer, the finding says so.
 //
 // Config.Connections must be a ConnectionLister. An error of its listing ends it.

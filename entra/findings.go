@@ -1,7 +1,9 @@
 package entra
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
@@ -17,25 +19,37 @@ const (
 	SeverityError                   // cannot work, or must not
 )
 
+var severityNames = [...]string{"ok", "warning", "error"}
+
 // String returns "ok", "warning" or "error".
 func (s Severity) String() string {
-	switch s {
-	case SeverityOK:
-		return "ok"
-	case SeverityWarning:
-		return "warning"
+	if s < 0 || int(s) >= len(severityNames) {
+		return severityNames[SeverityError]
 	}
-	return "error"
+	return severityNames[s]
 }
 
-// Finding is one thing that was found in a connection.
+// MarshalText is String, so that JSON holds the word.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *Severity) UnmarshalText(text []byte) error {
+	i := slices.Index(severityNames[:], string(text))
+	if i < 0 {
+		return errors.New("entra: unknown severity")
+	}
+	*s = Severity(i)
+	return nil
+}
+
+// Finding is one thing that was found in a connection. Its JSON is stable.
 type Finding struct {
-	ConnectionID string
-	Field        string // the member's name in the JSON; "" is the connection as a whole
-	Problem      string // what is wrong, in a sentence without a full stop; never a secret
-	Fix          string // what to do about it
-	Mender       aadsts.Mender
-	Severity     Severity
+	ConnectionID string        `json:"connection_id,omitempty"`
+	Field        string        `json:"field,omitempty"` // the member's name in the JSON; "" is the connection as a whole
+	Problem      string        `json:"problem"`         // what is wrong, in a sentence without a full stop; never a secret
+	Fix          string        `json:"fix,omitempty"`   // what to do about it
+	Mender       aadsts.Mender `json:"mender"`
+	Severity     Severity      `json:"severity"`
 }
 
 // String reads as a sentence: "client_id: is not a GUID; copy …".

@@ -203,7 +203,7 @@ func (e *Error) Status() int {
 		return http.StatusOK
 	case KindNoConnection:
 		return http.StatusNotFound
-	case KindDisabled, KindRefused, KindVerify, KindProvider:
+	case KindDisabled, KindRefused, KindVerify, KindProvider, KindUseConnection:
 		return http.StatusForbidden
 	case KindFlow, KindToken:
 		return http.StatusBadRequest

@@ -96,7 +96,7 @@ type Sealer interface {
 	Open(ctx context.Context, sealed, about []byte) ([]byte, error)
 }
 
-// Observer hears of each step of a sign-in: discover, begin, verify, enrich, provision.
+// Observer hears of each step of a sign-in, discover, begin, verify, enrich, provision, and of refresh and recheck. There may be more in later versions.
 // Nothing secret is handed to it.
 type Observer interface {
 	// Start is called as a step begins; the returned context is the step's, the function is called once with its outcome.

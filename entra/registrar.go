@@ -31,13 +31,14 @@ type ConnectionRegistry interface {
 	ConnectionAdmin
 }
 
-// Change is an audit event: who made what of a connection. Its EndsSession says which of the host's sessions should end with it.
+// Change is an audit event: who made what of a connection. Its EndsSession says which of the host's sessions should end with it. Its JSON is stable.
 type Change struct {
-	Actor         Actor
-	At            time.Time   // UTC
-	Before, After *Connection // without secrets; nil before a creation, after a deletion
-	SecretChanged bool        // one of the client secrets or certificates
-	HighRisk      []string    // what changed of trust, tenant, provider and domains, by the JSON's names
+	Actor         Actor       `json:"actor"`
+	At            time.Time   `json:"at"`                  // UTC
+	Before        *Connection `json:"before,omitempty"`    // without secrets; nil before a creation
+	After         *Connection `json:"after,omitempty"`     // without secrets; nil after a deletion
+	SecretChanged bool        `json:"secret_changed"`      // one of the client secrets or certificates
+	HighRisk      []string    `json:"high_risk,omitempty"` // what changed of trust, tenant, provider and domains, by the JSON's names
 }
 
 // RegistrarConfig of a Registrar.

@@ -43,9 +43,9 @@ func (e *ActError) Unwrap() error { return e.Err }
 
 // Actor is on whose behalf an act is done. The zero value may do nothing, so that a host that loses an id hands out no rights.
 type Actor struct {
-	Environment  bool   // the host itself, or its operator: may do everything
-	Organization string // otherwise: the customer whose administrator acts
-	Name         string // for the audit log
+	Environment  bool   `json:"environment,omitempty"`  // the host itself, or its operator: may do everything
+	Organization string `json:"organization,omitempty"` // otherwise: the customer whose administrator acts
+	Name         string `json:"name,omitempty"`         // for the audit log
 }
 
 // Order is who orders an act, why and how.

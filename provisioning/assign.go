@@ -140,16 +140,19 @@ func (as Assignment) mayBeDoneBy(by Actor, u *User) error {
 
 func noSuchUser() error { return refuseAct(ErrNotFound, "there is no such user") }
 
-// DropPending ends what a user waits for at a connection, or with an empty connection id at all. Only the environment may. It reports whether anything changed,
+// DropPending ends what a user waits for at a connection. Only the environment may. It reports whether anything changed,
 // or with DryRun would change. The store must be a UserReader.
 func (p *Provisioner) DropPending(ctx context.Context, o Order, userID, connectionID string) (changed bool, err error) {
+	if connectionID == "" {
+		return false, errors.New("provisioning: DropPending needs a connection")
+	}
 	a := Audit{Event: EventDropped, UserID: userID, ConnectionID: connectionID}
 	return p.act(ctx, o, a, func() (*User, Change, error) {
 		u, err := p.user(ctx, userID)
 		if err != nil {
 			return nil, Change{}, err
 		}
-		rest := slices.DeleteFunc(slices.Clone(u.Pending), func(w Pending) bool { return connectionID == "" || w.ConnectionID == connectionID })
+		rest := slices.DeleteFunc(slices.Clone(u.Pending), func(w Pending) bool { return w.ConnectionID == connectionID })
 		if len(rest) == len(u.Pending) {
 			return u, Change{}, nil
 		}

@@ -145,10 +145,13 @@ func TestDropPending(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 
-	changed, err := d.DropPending(t.Context(), operator, "both", "")
+	_, err = d.DropPending(t.Context(), operator, "both", "")
+	require.Error(t, err, "of all connections at once nobody means")
+	_, err = d.DropAllPending(t.Context(), operator, "")
+	require.Error(t, err)
+	require.Equal(t, both.Pending[1:], d.user(t, "both").Pending)
+	changed, err := d.DropPending(t.Context(), operator, "both", both.Pending[1].ConnectionID)
 	require.NoError(t, err)
 	require.True(t, changed)
 	require.Empty(t, d.user(t, "both").Pending)
-	_, err = d.DropAllPending(t.Context(), operator, "")
-	require.Error(t, err, "of all connections at once nobody means")
 }

@@ -1,6 +1,9 @@
 package provisioning
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Event names what an Audit tells of, in a word for the audit log. The words are stable.
 type Event string
@@ -61,20 +64,33 @@ func (a Action) event() Event {
 }
 
 // Audit is one outcome of Provision, or one act, for the host's audit log. It holds no secret, no address and no name of a person, unless the
-// host puts one into Actor.Name or Note: the log may keep it after the user was erased.
+// host puts one into Actor.Name or Note: the log may keep it after the user was erased. Its JSON is stable.
 type Audit struct {
-	Event        Event
-	Time         time.Time // UTC
-	UserID       string    // whom it concerns; "" where that is nobody in particular
-	ConnectionID string    // "" where it concerns none
-	Key          Key       // the identity; of a rebind the new one; zero where there is none
-	Decision     Decision  // of Provision
+	Event        Event     `json:"event"`
+	Time         time.Time `json:"time"`                    // UTC
+	UserID       string    `json:"user_id,omitempty"`       // whom it concerns; "" where that is nobody in particular
+	ConnectionID string    `json:"connection_id,omitempty"` // "" where it concerns none
+	Key          Key       `json:"key,omitzero"`            // the identity; of a rebind the new one; zero where there is none
+	Decision     Decision  `json:"decision,omitzero"`       // of Provision
 
 	// Of acts.
-	From  Key    // of a rebind
-	Actor Actor  // on whose behalf
-	Note  string // Order.Note
-	Err   error  // why the act was refused, an *ActError; nil when it was done
+	From  Key    `json:"from,omitzero"`  // of a rebind
+	Actor Actor  `json:"actor,omitzero"` // on whose behalf
+	Note  string `json:"note,omitempty"` // Order.Note
+	Err   error  `json:"-"`              // why the act was refused, an *ActError; nil when it was done
+}
+
+// MarshalJSON writes Err as its text, in the member error.
+func (a Audit) MarshalJSON() ([]byte, error) {
+	type fields Audit // without this method
+	out := struct {
+		fields
+		Err string `json:"error,omitempty"`
+	}{fields: fields(a)}
+	if a.Err != nil {
+		out.Err = a.Err.Error()
+	}
+	return json.Marshal(out)
 }
 
 // Explain returns what happened and why, as a sentence or two for an audit page. It names nobody.

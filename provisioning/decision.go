@@ -33,6 +33,20 @@ func (a Action) String() string {
 	return "refuse"
 }
 
+// MarshalText is String, so that JSON holds the name.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (a *Action) UnmarshalText(text []byte) error {
+	for one := ActionRefuse; one <= ActionVerify; one++ {
+		if one.String() == string(text) {
+			*a = one
+			return nil
+		}
+	}
+	return errors.New("provisioning: unknown action")
+}
+
 // EvidenceMailedCode is added by Decide when the person has proven the address to the host: Policy.VerifiedAddress.
 const EvidenceMailedCode claims.Evidence = "mailed_code"
 
@@ -108,27 +122,27 @@ func (r Reason) Explain() string {
 	return string(r)
 }
 
-// Decision is what is done with a person, and why. It holds no secret; the audit log may keep it whole.
+// Decision is what is done with a person, and why. It holds no secret; the audit log may keep it whole, and its JSON is stable.
 type Decision struct {
-	Action Action
-	Reason Reason
+	Action Action `json:"action"`
+	Reason Reason `json:"reason"`
 	// Evidence is all that supports the token's address: the token's own, the connection's, the host's. It is nil for an address
 	// that is none.
-	Evidence []claims.Evidence
+	Evidence []claims.Evidence `json:"evidence,omitempty"`
 	// UserID is the user who signs in, is linked, was refused or is to verify the address; of a created user, once it exists;
 	// "" where nobody in particular is meant.
-	UserID string
+	UserID string `json:"user_id,omitempty"`
 	// Confirmed says that the token's address counts as this user's own: there is evidence for it, or the user has verified
 	// the very same address. It is what is_confirmed says in the host's tokens. Without it the address is for display:
 	// stored as unverified, no way to sign in, and it satisfies no policy of an organization.
-	Confirmed bool
+	Confirmed bool `json:"confirmed"`
 	// Joined is the organization that the user joined now; "" if none. NotJoined says why they did not join Policy.Join; "" also where they are in it already.
-	Joined    string
-	NotJoined JoinRefusal
+	Joined    string      `json:"joined,omitempty"`
+	NotJoined JoinRefusal `json:"not_joined,omitempty"`
 	// Changed names what was written to the profile: email, email_verified, given_name, family_name, picture, extended.
-	Changed []string
+	Changed []string `json:"changed,omitempty"`
 	// EmailCollision says that the profile's address was left as it was because another user has the new one.
-	EmailCollision bool
+	EmailCollision bool `json:"email_collision,omitempty"`
 }
 
 // ErrIdentityConflict is inside a *Refused whose reason is ReasonIdentityConflict.

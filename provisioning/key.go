@@ -20,7 +20,11 @@ import (
 //
 // Two more forms exist: [PendingKey] is only ever looked up, never held; [ImportKey] is held beside the others and is no
 // enterprise identity.
-type Key struct{ ConnectionID, Authority, Subject string }
+type Key struct {
+	ConnectionID string `json:"connection_id,omitempty"`
+	Authority    string `json:"authority,omitempty"`
+	Subject      string `json:"subject"`
+}
 
 // PendingKey is the key by which [UserStore].UserByKey finds the user with a [Pending] identity for this object id. No
 // user holds such a key.

@@ -42,7 +42,7 @@ func ExampleFromTokenResponse() {
 	// Output:
 	// entra answered invalid_client (AADSTS7000222, trace ID 255d1aef-8c98-452f-ac51-23d051240864): The application's client secret has expired.
 	// The application's client secret has expired. Create a new secret, or use a certificate or a federated credential. (AADSTS7000222, trace ID 255d1aef-8c98-452f-ac51-23d051240864)
-	// app owner false
+	// app_owner false
 }
 
 func ExampleFromCallback() {
@@ -57,7 +57,7 @@ func ExampleFromCallback() {
 func ExampleExplain() {
 	a, ok := aadsts.Explain(50011)
 	fmt.Println(ok, a.Mender, a.Happened)
-	// Output: true app owner The address to return to is not registered for the application.
+	// Output: true app_owner The address to return to is not registered for the application.
 }
 
 func TestWholeTokenAnswer(t *testing.T) {
@@ -234,7 +234,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestMenderNames(t *testing.T) {
-	assert.Equal(t, "unknown user tenant admin app owner host unknown", fmt.Sprint(aadsts.MenderUnknown, " ", aadsts.MenderUser, " ",
+	assert.Equal(t, "unknown user tenant_admin app_owner host unknown", fmt.Sprint(aadsts.MenderUnknown, " ", aadsts.MenderUser, " ",
 		aadsts.MenderTenantAdmin, " ", aadsts.MenderAppOwner, " ", aadsts.MenderHost, " ", aadsts.Mender(99)))
 }
 

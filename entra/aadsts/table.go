@@ -1,6 +1,10 @@
 package aadsts
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+	"slices"
+)
 
 // Mender is who can mend a problem.
 type Mender int
@@ -14,19 +18,27 @@ const (
 	MenderHost               // the host application's developers or operators
 )
 
-// String names the mender for logs: "user", "tenant admin", "app owner", "host", "unknown".
+var menderNames = [...]string{"unknown", "user", "tenant_admin", "app_owner", "host"}
+
+// String names the mender in a word: "user", "tenant_admin", "app_owner", "host", "unknown". The words are stable.
 func (m Mender) String() string {
-	switch m {
-	case MenderUser:
-		return "user"
-	case MenderTenantAdmin:
-		return "tenant admin"
-	case MenderAppOwner:
-		return "app owner"
-	case MenderHost:
-		return "host"
+	if m < 0 || int(m) >= len(menderNames) {
+		return menderNames[MenderUnknown]
 	}
-	return "unknown"
+	return menderNames[m]
+}
+
+// MarshalText is String, so that JSON holds the word.
+func (m Mender) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (m *Mender) UnmarshalText(text []byte) error {
+	i := slices.Index(menderNames[:], string(text))
+	if i < 0 {
+		return errors.New("aadsts: unknown mender")
+	}
+	*m = Mender(i)
+	return nil
 }
 
 // Advice is what there is to say of an error.

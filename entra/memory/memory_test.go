@@ -290,3 +290,22 @@ func TestUsersListing(t *testing.T) {
 	_, err = s.User(t.Context(), "c")
 	require.ErrorIs(t, err, provisioning.ErrNotFound)
 }
+
+func TestSetSuspendedAndEmergency(t *testing.T) {
+	s := memory.NewUsers()
+	u, err := s.Create(t.Context(), provisioning.Change{Profile: &provisioning.Profile{Email: "ann@contoso.com"}})
+	require.NoError(t, err)
+	require.NoError(t, s.SetSuspended(t.Context(), u.ID, true))
+	require.NoError(t, s.SetEmergency(t.Context(), u.ID, true))
+	now, err := s.User(t.Context(), u.ID)
+	require.NoError(t, err)
+	require.True(t, now.Suspended && now.Emergency)
+	require.NotEqual(t, u.Version, now.Version)
+	require.Equal(t, u.Profile, now.Profile)
+	require.NoError(t, s.SetSuspended(t.Context(), u.ID, false))
+	now, err = s.User(t.Context(), u.ID)
+	require.NoError(t, err)
+	require.False(t, now.Suspended)
+	require.ErrorIs(t, s.SetSuspended(t.Context(), "nobody", true), provisioning.ErrNotFound)
+	require.ErrorIs(t, s.SetEmergency(t.Context(), "nobody", true), provisioning.ErrNotFound)
+}

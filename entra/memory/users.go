@@ -119,6 +119,32 @@ func (s *Users) Update(ctx context.Context, id string, c provisioning.Change) (*
 	return s.put(old, old.Clone(), c)
 }
 
+// SetSuspended refuses a user at every sign-in, or lets them in again. provisioning.ErrNotFound.
+func (s *Users) SetSuspended(ctx context.Context, id string, suspended bool) error {
+	return s.set(ctx, id, func(u *provisioning.User) { u.Suspended = suspended })
+}
+
+// SetEmergency makes a user a break-glass user, or an ordinary one again; see provisioning.User. provisioning.ErrNotFound.
+func (s *Users) SetEmergency(ctx context.Context, id string, emergency bool) error {
+	return s.set(ctx, id, func(u *provisioning.User) { u.Emergency = emergency })
+}
+
+func (s *Users) set(ctx context.Context, id string, change func(*provisioning.User)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.byID[id]
+	if !ok {
+		return provisioning.ErrNotFound
+	}
+	next := old.Clone()
+	change(next)
+	_, err := s.put(old, next, provisioning.Change{})
+	return err
+}
+
 func begin(ctx context.Context, c provisioning.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err

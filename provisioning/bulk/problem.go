@@ -41,14 +41,14 @@ const (
 
 // Problem says why a row does not go in, and what to do. It is an error whose text repeats nothing that the file holds but names of columns.
 type Problem struct {
-	Line   int64  // of the row, or of the first row of its record, counted from 1
-	Column string // as the file calls it; "" where it is not one
-	Reason Reason
-	What   string // what is wrong
-	Fix    string // what to do
+	Line   int64  `json:"line"`             // of the row, or of the first row of its record, counted from 1
+	Column string `json:"column,omitempty"` // as the file calls it; "" where it is not one
+	Reason Reason `json:"reason"`
+	What   string `json:"what"`          // what is wrong
+	Fix    string `json:"fix,omitempty"` // what to do
 	// Skipped says that the row is not to be mended: it was left out on purpose.
-	Skipped bool
-	Err     error // the store's own, where it refused; never part of the text, for it may name people
+	Skipped bool  `json:"skipped,omitempty"`
+	Err     error `json:"-"` // the store's own, where it refused; never part of the text, for it may name people
 
 	rows hidden[[]*row]
 }

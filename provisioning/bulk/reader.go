@@ -92,8 +92,8 @@ func (r *Reader) Position() Position {
 	return Position{Rows: r.last.number, Line: r.last.line, Digest: hex.EncodeToString(r.last.digest[:])}
 }
 
-// Next returns the next record. A *Problem is a row that is none: Next goes on with the one after it. Any other error is the end, a good one when it is
-// io.EOF; else it wraps ErrFile.
+// Next returns the next record. Where a row is malformed it returns a *Problem; call it again for the row after it. Any other error is the end: io.EOF of the
+// file, else one that wraps ErrFile.
 //
 // Lines of a CSV that stand one after the other and have the same id, or no id and the same address, are one record.
 func (r *Reader) Next() (*Record, error) {

@@ -64,7 +64,8 @@ func NewMoves(r io.Reader) (*Moves, error) {
 	return &Moves{csv: c}, nil
 }
 
-// Next returns the next row. A *Problem is a row that is none: Next goes on with the one after it. Any other error is the end, a good one when it is io.EOF.
+// Next returns the next row. Where one is malformed it returns a *Problem; call it again for the row after it. Any other error is the end: io.EOF of the file,
+// else one that wraps ErrFile.
 func (m *Moves) Next() (*Move, error) {
 	line, p, err := m.csv.rows.next()
 	switch {

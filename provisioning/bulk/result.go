@@ -15,13 +15,13 @@ const (
 
 // Result is what became of one record.
 type Result struct {
-	Line         int64
-	Outcome      Outcome
-	ConnectionID string   // for whose first sign-in the user waits; "" for none
-	UserID       string   // of a user who existed before
-	Problem      *Problem // for Bad and Skipped
+	Line         int64    `json:"line"`
+	Outcome      Outcome  `json:"outcome"`
+	ConnectionID string   `json:"connection_id,omitempty"` // for whose first sign-in the user waits; "" for none
+	UserID       string   `json:"user_id,omitempty"`       // of a user who existed before
+	Problem      *Problem `json:"problem,omitempty"`       // for Bad and Skipped
 	// Unverified says that the file calls the address verified, and that the importer's word is not enough for that.
-	Unverified bool
+	Unverified bool `json:"unverified,omitempty"`
 }
 
 // Summary counts records by their outcome.
