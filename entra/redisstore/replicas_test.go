@@ -169,22 +169,6 @@ func TestMinReplicas(t *testing.T) {
 	require.False(t, first)
 }
 
-// TestWithReplicasOfACluster: WAIT goes where the key lies, and there nobody answers.
-func TestWithReplicasOfACluster(t *testing.T) {
-	store := newStore(t, servers[1].open(t), "")
-	lonely, soon := strictly(t, store, impatient), time.Now().Add(time.Hour)
-	require.ErrorContains(t, lonely.Check(t.Context()), "0 replicas of the 1 that are waited for")
-	require.NoError(t, lonely.Put(t.Context(), "id", []byte("sealed"), soon))
-	_, err := lonely.Take(t.Context(), "id")
-	require.ErrorContains(t, err, "0 of 1 replicas")
-	_, err = lonely.Take(t.Context(), "id")
-	require.ErrorIs(t, err, entra.ErrNotFound)
-	first, err := lonely.Remember(t.Context(), "id", soon)
-	require.ErrorContains(t, err, "0 of 1 replicas")
-	require.False(t, first)
-	requireFirst(t, store, "id", false)
-}
-
 func TestWithReplicasRefuses(t *testing.T) {
 	client := closing(t, redis.NewClient(&redis.Options{}))
 	for _, c := range []struct {

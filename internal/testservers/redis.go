@@ -33,6 +33,12 @@ func NewRedis(t testing.TB) *Server {
 	return own(t, StartRedis)
 }
 
+// NewRedisCluster starts a Redis Cluster of one node for this test, which may make one of several such nodes.
+func NewRedisCluster(t testing.TB) *Server {
+	t.Helper()
+	return own(t, func() (*Server, error) { return start(newRedisCluster) })
+}
+
 // StartRedis starts one without a test, for programs. Its errors say what to install.
 func StartRedis() (*Server, error) { return start(newRedis) }
 
