@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 )
@@ -23,10 +24,12 @@ const noApplication = "(no application)"
 // proven home realm domains, only those that are always shown. They are ordered by Connection.ButtonOrder, then by label.
 //
 // Config.Connections must be a ConnectionLister. It is asked for the application's connections and for the organization's, not for all that there are.
+//
+// Errors: always *Error. KindConfiguration: it is none; KindUnavailable: its listing failed.
 func (s *Service) Buttons(ctx context.Context, application, organization string) ([]Button, error) {
 	lister, ok := s.cfg.Connections.(ConnectionLister)
 	if !ok {
-		return nil, errors.New("entra: for buttons Config.Connections must be a ConnectionLister")
+		return nil, NewError(KindConfiguration, errors.New("for buttons Config.Connections must be a ConnectionLister"))
 	}
 	filters := []Filter{{Application: cmp.Or(application, noApplication)}}
 	if organization != "" {
@@ -37,7 +40,7 @@ func (s *Service) Buttons(ctx context.Context, application, organization string)
 	for _, f := range filters {
 		for c, err := range lister.Connections(ctx, f) {
 			if err != nil {
-				return nil, err
+				return nil, NewError(KindUnavailable, fmt.Errorf("listing connections: %w", err))
 			}
 			if !seen[c.ID] && c.EnabledFor(application, organization, false) && (c.AlwaysShowButton || len(c.ProvenDomains()) == 0) {
 				seen[c.ID] = true

@@ -53,8 +53,8 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Error is what a sign-in fails with: all that Begin, BeginByAddress, BeginTest, Finish and SignOut return, and all that OnError is
-// given. Its text is for logs; Public is for people. Match by Kind, and the cause with errors.As.
+// Error is what a Service answers with when it cannot do what was asked: Begin, BeginByAddress, BeginTest, Finish, Refresh, Recheck, SignOut, MayEnter,
+// AdmitLocal and the rest return no other (but for Finish's *TestReport), and OnError is given it. Its text is for logs; Public is for people. Match by Kind, and the cause with errors.As.
 type Error struct {
 	Kind   Kind
 	Public string        // safe to show; says what to do

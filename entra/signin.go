@@ -62,13 +62,15 @@ func (in *SignIn) Roles() []string { return provisioning.Roles(in.grants) }
 // Grants says why the person has each role.
 func (in *SignIn) Grants() []provisioning.Grant { return slices.Clone(in.grants) }
 
-// IDTokenClaims returns ext_provider for the host's ID token, where its application asks for social identity.
+// IDTokenClaims returns ext_provider for the host's ID token, where its application asks for social identity. Errors are those of claims.IDToken:
+// claims.ErrTooLarge, or a value that is no JSON.
 func (in *SignIn) IDTokenClaims(o claims.TokenOptions) (map[string]any, error) {
 	p := claims.Provider{Name: in.Connection.Name, ConnectionID: in.Connection.ID, Confirmed: in.Decision.Confirmed}
 	return claims.IDToken(p, in.Identity, in.groups, o)
 }
 
-// AccessTokenClaims returns ext_groups and extra_claims for the host's access token. Groups that are not known are absent.
+// AccessTokenClaims returns ext_groups and extra_claims for the host's access token. Groups that are not known are absent. Errors are those of claims.AccessToken:
+// claims.ErrTooLarge, a name that options must not give, or a value that is no JSON.
 func (in *SignIn) AccessTokenClaims(o claims.TokenOptions) (map[string]any, error) {
 	return claims.AccessToken(in.groups, in.Identity.Extended, o)
 }

@@ -57,6 +57,8 @@ func (s *Service) credential(ctx context.Context, c *Connection) (credential.Cre
 }
 
 // CallbackURL is the address to register at Entra (platform Web) for a connection: one per strategy and base URL.
+//
+// Errors: always *Error, of Config.CallbackBase: KindUnavailable where it fails, KindConfiguration where what it returns is no base for callbacks.
 func (s *Service) CallbackURL(ctx context.Context, c *Connection) (string, error) {
 	base := s.cfg.BaseURL
 	if s.cfg.CallbackBase != nil && c.UseCustomDomain {
