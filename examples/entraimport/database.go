@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra"
-	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/memory"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
 	"github.com/tenantdoor/tenantdoor/entra/sqlstore/postgres"
@@ -35,15 +32,23 @@ type connectionStore interface {
 }
 
 // open opens the database. A dry run makes none, and no tables either.
-func open(ctx context.Context, o *options) (*database, error) {
+func open(ctx context.Context, o *options, stdout, stderr io.Writer) (*database, error) {
 	more, err := readConnections(ctx, o.connections)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(o.db); o.dryRun && !isPostgres(o.db) && errors.Is(err, fs.ErrNotExist) { //nolint:gosec // the operator names the file
-		return &database{users: memory.NewUsers(), connections: more}, nil
+	keys, err := readKey(o.key)
+	if err != nil {
+		return nil, err
 	}
-	store, db, err := openStore(ctx, o.db)
+	adds := adding{sealed: keys != nil, dryRun: o.dryRun, stdout: stdout, stderr: stderr}
+	if _, missing := os.Stat(o.db); o.dryRun && !isPostgres(o.db) && errors.Is(missing, fs.ErrNotExist) { //nolint:gosec // the operator names the file
+		if adds.to.Store = memory.NewConnections(); o.add {
+			err = adds.run(ctx, more)
+		}
+		return &database{users: memory.NewUsers(), connections: more}, err
+	}
+	store, db, err := openStore(ctx, o.db, sqlstore.Config{Sealer: keys})
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +57,9 @@ func open(ctx context.Context, o *options) (*database, error) {
 		err = store.Check(ctx)
 	} else if err = store.Migrate(ctx); err == nil {
 		err = d.makeTables(ctx)
+	}
+	if adds.to.Store = store.Connections(); err == nil && o.add {
+		err = adds.run(ctx, more)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -64,11 +72,11 @@ func isPostgres(name string) bool {
 	return strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://") || strings.HasPrefix(name, "host=")
 }
 
-func openStore(ctx context.Context, name string) (store *sqlstore.Store, db *sql.DB, err error) {
+func openStore(ctx context.Context, name string, c sqlstore.Config) (store *sqlstore.Store, db *sql.DB, err error) {
 	if isPostgres(name) {
-		store, db, err = postgres.Open(ctx, name, sqlstore.Config{})
+		store, db, err = postgres.Open(ctx, name, c)
 	} else {
-		store, db, err = sqlite.Open(ctx, name, sqlstore.Config{})
+		store, db, err = sqlite.Open(ctx, name, c)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -85,43 +93,6 @@ func (d *database) close() {
 	if d.db != nil {
 		_ = d.db.Close() // everything is committed
 	}
-}
-
-// readConnections reads connections from a file into memory. Whoever runs the command is the environment, so their home realm domains are proven, and
-// the tenant is pinned where the file names its id.
-func readConnections(ctx context.Context, file string) (*memory.Connections, error) {
-	list := memory.NewConnections()
-	if file == "" {
-		return list, nil
-	}
-	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, err
-	}
-	var all []*entra.Connection
-	if json.Unmarshal(data, &all) != nil {
-		var page struct{ Connections []*entra.Connection }
-		if err := json.Unmarshal(data, &page); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = page.Connections
-	}
-	for _, c := range all {
-		if c.ID == "" {
-			return nil, fmt.Errorf("%s: connection %q has no id: it is the one that your server knows it by", file, c.Name)
-		}
-		for _, domain := range c.Domains() {
-			c.DomainProofs = append(c.DomainProofs, entra.DomainProof{Domain: domain, State: entra.DomainProven, By: entra.ProofByEnvironment, At: time.Now().UTC()})
-		}
-		c.Version = ""
-		if c.TenantID == "" && cloud.IsGUID(c.EntraDomain) { // a domain is resolved when the server saves the connection
-			c.TenantID = strings.ToLower(c.EntraDomain)
-		}
-		if _, err := list.Put(ctx, c); err != nil {
-			return nil, fmt.Errorf("%s: connection %q: %w", file, c.Name, err)
-		}
-	}
-	return list, nil
 }
 
 // both is two stores of connections as one; the first goes first.

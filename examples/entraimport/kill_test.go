@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
 	"github.com/tenantdoor/tenantdoor/internal/testservers"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
@@ -157,7 +158,7 @@ func sorted(list []string) []string {
 // kepts is what the command has kept beside the users.
 func kepts(t *testing.T, d *desk) []string {
 	t.Helper()
-	_, db, err := openStore(t.Context(), d.db)
+	_, db, err := openStore(t.Context(), d.db, sqlstore.Config{})
 	require.NoError(t, err)
 	defer db.Close()
 	found, err := db.QueryContext(t.Context(), "SELECT key_hash, source, record, user_id, data FROM entraimport_kept ORDER BY key_hash")

@@ -1,6 +1,6 @@
 // Command entraimport brings people from files into a user store, to wait there for their first sign-in through an enterprise connection:
 //
-//	entraimport -db users.db -connections connections.json people.csv
+//	entraimport -db users.db -connections connections.json -add-connections people.csv
 //
 // It reads Kinde's CSV and NDJSON, Auth0's export and Microsoft Entra's "download users", finds out which, and does what provisioning/bulk does: good
 // rows go in, bad ones come out as people.csv.errors, to be mended and fed back; importing again changes nothing that exists.
@@ -9,21 +9,25 @@
 //
 //  1. Look what would happen. Nothing is written:
 //
-//     entraimport -db users.db -connections connections.json -dry-run people.csv
+//     entraimport -db users.db -connections connections.json -add-connections -dry-run people.csv
 //
 //  2. Import. If it is interrupted, by whatever, go on with -resume; without it, it begins anew, which takes longer and does no harm:
 //
-//     entraimport -db users.db -connections connections.json people.csv
-//     entraimport -db users.db -connections connections.json -resume people.csv
+//     entraimport -db users.db -connections connections.json -add-connections people.csv
+//     entraimport -db users.db -resume people.csv
 //
 //  3. Mend people.csv.errors in a spreadsheet, and import it like any other file, with the same -source.
 //
-//  4. Open the store in your server (entra/sqlstore), and let people sign in: each finds the own record.
+//  4. Open the store in your server (entra/sqlstore), and let people sign in: each finds the own record, where the server has the connections too.
 //
 // The database is a SQLite file, made if there is none, or PostgreSQL by its address (postgres://…, or host=… and so on; the password better by PGPASSWORD
 // or a .pgpass file than here); tables that are missing are made. The connections are those in the database; -connections names a file with some more, as
-// Kinde's management API writes them: a list, or {"connections": […]}. Their home realm domains count as proven, because whoever runs this command is the
-// environment itself; -organization imports as a customer's administrator instead.
+// Kinde's management API writes them: a list, or {"connections": […]}. It is read to know whose row is whose, for a server that keeps its connections
+// elsewhere, under the same ids. A server that opens this very database needs them in it: -add-connections writes those that are not there yet, and leaves the
+// others as they are. They are checked, and all faults are said at once; their tenants are asked for at Entra and pinned; secrets in the file (an export has none)
+// are sealed with the server's key (-key). They are on or off as the file says.
+//
+// Home realm domains count as proven, because whoever runs this command is the environment itself; -organization imports as a customer's administrator instead.
 //
 // What the user store has no place for (phone numbers, roles, password hashes, …) is kept in the table entraimport_kept, by the record's import key,
 // for the host to fetch; -ignore drops it by name.
@@ -73,6 +77,8 @@ func main() {
 // options are the command line.
 type options struct {
 	db, connections, connection string
+	add                         bool
+	key                         string
 	source, organization        string
 	ignore                      []string
 	errors                      string
@@ -91,7 +97,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.db, "db", "", "user store: a SQLite `file`, or postgres://…")
-	flags.StringVar(&o.connections, "connections", "", "JSON `file` with connections, beside those in the database")
+	flags.StringVar(&o.connections, "connections", "", "JSON `file` with connections, beside those in the database; without -add-connections they are only read, to know whose row is whose")
+	flags.BoolVar(&o.add, "add-connections", false, "first write those of -connections into the database that it does not have yet")
+	flags.StringVar(&o.key, "key", "", "`file` with your server's key of 32 bytes, where -connections holds secrets")
 	flags.StringVar(&o.connection, "connection", "", "`name` of the connection for rows that name none; without it their home realm domain decides")
 	flags.StringVar(&o.source, "source", "import", "`name` of where the records come from; the same when a file is imported again")
 	flags.StringVar(&o.organization, "organization", "", "import as an administrator of the organization with this `id`")
@@ -119,6 +127,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		wrong = "name a file"
 	case o.errors != "" && len(o.files) > 1:
 		wrong = "-errors is for one file"
+	case o.add && o.connections == "":
+		wrong = "-add-connections needs -connections"
+	case o.add && o.organization != "":
+		wrong = "-add-connections is not for an organization's administrator"
 	case o.dryRun && o.resume:
 		wrong = "-dry-run and -resume exclude each other"
 	}
@@ -145,7 +157,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitFailed
 	}
-	d, err := open(ctx, o)
+	d, err := open(ctx, o, stdout, stderr)
 	if err != nil {
 		return failed(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tenantdoor/tenantdoor/entra/sqlstore"
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -61,7 +62,7 @@ func (d *desk) run(t testing.TB, file string, flags ...string) (code int, stdout
 // people shows what is in the database, without ids and versions and the times at which people expire.
 func (d *desk) people(t *testing.T) []string {
 	t.Helper()
-	store, db, err := openStore(t.Context(), d.db)
+	store, db, err := openStore(t.Context(), d.db, sqlstore.Config{})
 	require.NoError(t, err)
 	defer db.Close()
 	var all []string
@@ -113,6 +114,7 @@ ben@contoso.com,3,Ben,TRUE,,,
 func TestUsage(t *testing.T) {
 	for name, args := range map[string][]string{
 		"nothing": {}, "no file": {"-db", "users.db"}, "no database": {"people.csv"}, "unknown flag": {"-frobnicate"}, "both": {"-db", "u", "-dry-run", "-resume", "f"},
+		"connections from nowhere": {"-db", "u", "-add-connections", "f"}, "an administrator's": {"-db", "u", "-connections", "c", "-add-connections", "-organization", "o1", "f"},
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), args, &out, &errs), name)
