@@ -293,6 +293,7 @@ func TestRequestsThatAreNotMade(t *testing.T) {
 		"assertion, no type": proof(func(f url.Values) error { f.Set("client_assertion", "y"); return nil }),
 		"changes the form":   proof(func(f url.Values) error { f.Set("client_secret", "x"); f.Set("scope", "everything"); return nil }),
 		"changes it inside":  proof(func(f url.Values) error { f.Set("client_secret", "x"); f["code"][0] = "y"; return nil }),
+		"another client":     proof(func(f url.Values) error { f.Set("client_secret", "x"); f.Set("client_id", "y"); return nil }),
 		"no assertion func":  func(q *credential.Request) { q.Credential = credential.FromAssertion(nil) },
 		"no certificates":    func(q *credential.Request) { q.Credential = credential.FromCertificates() },
 	} {

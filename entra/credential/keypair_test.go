@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
@@ -193,13 +194,24 @@ func TestPFXThatIsRefused(t *testing.T) {
 	}
 	good := openssl(t, append(base, "-passout", "pass:x")...)
 	for name, data := range map[string][]byte{
-		"nothing": nil, "text": []byte("-----BEGIN"), "cut": good[:len(good)-1], "with more": append(bytes.Clone(good), 0), "too large": make([]byte, 300<<10),
+		"nothing": nil, "text": []byte("-----BEGIN"), "cut": good[:len(good)-1], "with more": append(bytes.Clone(good), 0),
 	} {
 		_, err := credential.KeyPairFromPFX(data, credential.NewSecret("x"))
 		require.Error(t, err, name)
 	}
 	_, err := credential.KeyPairFromPFX(good, credential.NewSecret("\U0001F512"))
 	require.Error(t, err)
+	_, err = credential.KeyPairFromPFX(make([]byte, 300<<10), credential.NewSecret("x"))
+	require.ErrorContains(t, err, "too large")
+}
+
+func TestPFXOfAnEllipticKeyIsRefused(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	data, err := pkcs12.Modern.Encode(key, certify(t, key, start.Add(-time.Hour), start.Add(time.Hour)), nil, "x")
+	require.NoError(t, err)
+	_, err = credential.KeyPairFromPFX(data, credential.NewSecret("x"))
+	require.ErrorContains(t, err, "not RSA")
 }
 
 // A certificate in place of a secret. The files come from wherever the host keeps its keys.

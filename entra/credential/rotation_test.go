@@ -102,7 +102,7 @@ func TestFromSecretsOfFewer(t *testing.T) {
 		q := s.request()
 		q.Credential = c
 		_, err := s.endpoint().Token(t.Context(), q)
-		require.Error(t, err)
+		require.ErrorContains(t, err, "AADSTS", "Entra's refusal, not that of a second one that is not there")
 		require.Equal(t, []string{want}, seen)
 	}
 	var seen []string

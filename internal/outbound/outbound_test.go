@@ -125,6 +125,14 @@ func TestGet(t *testing.T) {
 	require.ErrorIs(t, err, outbound.ErrAddress)
 }
 
+// A host's own client may leave the transport to net/http.
+func TestClientWithoutTransport(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
+	res, err := outbound.Get(t.Context(), &http.Client{}, s.URL, 5)
+	require.NoError(t, err)
+	assert.Equal(t, "hello", string(res.Body))
+}
+
 func TestOtherStatus(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
