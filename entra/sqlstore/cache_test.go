@@ -78,7 +78,9 @@ func warm(t *testing.T, cache *sqlstore.Cache, r *recorder, id string) {
 // TestCache: one machine changes connections, another one's cache sees it, and asks the database for nothing in between.
 func TestCache(t *testing.T) {
 	onEachWatched(t, func(t *testing.T, e engine, db, heard *sql.DB, r *recorder) {
-		here, there := e.store(t, heard, sqlstore.Config{}), e.store(t, db, sqlstore.Config{})
+		put(t, e.store(t, db, sqlstore.Config{Environment: "another"}), routing("con_1", "contoso")) // it has a feed of its own
+		c := sqlstore.Config{Environment: "this"}
+		here, there := e.store(t, heard, c), e.store(t, db, c)
 		cache := here.Cache()
 		run(t, cache)
 		con := put(t, there, routing("con_1", "contoso"))

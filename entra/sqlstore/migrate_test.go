@@ -157,6 +157,10 @@ func TestUniqueEmailsLater(t *testing.T) {
 		twin, err := s.Users().Create(t.Context(), same)
 		require.NoError(t, err)
 
+		elsewhere, err := e.over(t.Context(), db, sqlstore.Config{UniqueEmails: true, Environment: "another"})
+		require.NoError(t, err)
+		require.NoError(t, elsewhere.Migrate(t.Context()), "what another environment holds is its own affair")
+
 		later, err := e.over(t.Context(), db, sqlstore.Config{UniqueEmails: true})
 		require.NoError(t, err)
 		require.ErrorContains(t, later.Migrate(t.Context()), "two users share an address")
@@ -215,6 +219,7 @@ func TestSweep(t *testing.T) {
 			require.True(t, remember(s, n, time.Minute))
 		}
 		require.True(t, remember(s, old, time.Hour))
+		require.False(t, remember(s, old, time.Minute), "which is not kept for shorter now")
 		require.True(t, remember(other, 0, time.Minute))
 		require.NoError(t, s.Flows().Put(t.Context(), "old", []byte("sealed"), c.now().Add(time.Minute)))
 		require.NoError(t, s.Flows().Put(t.Context(), "live", []byte("sealed"), c.now().Add(time.Hour)))

@@ -36,6 +36,32 @@ func TestWithoutReturning(t *testing.T) {
 	})
 }
 
+// TestTakeInItsEnvironment: a flow of the same id in another environment is neither read nor deleted.
+func TestTakeInItsEnvironment(t *testing.T) {
+	db, err := sql.Open("mysql", testservers.MariaDB(t).Database(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	stores := map[string]*sqlstore.Store{}
+	for _, name := range []string{"a", "b", "c"} {
+		stores[name], err = sqlstore.New(db, engine(false), sqlstore.Config{Environment: name})
+		require.NoError(t, err)
+	}
+	require.NoError(t, stores["a"].Migrate(t.Context()))
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, stores[name].Flows().Put(t.Context(), "id", []byte("the same"), time.Now().Add(time.Hour)))
+		require.NoError(t, stores[name].Flows().Put(t.Context(), "another", []byte(name), time.Now().Add(time.Hour)))
+	}
+	_, err = stores["c"].Flows().Take(t.Context(), "id")
+	require.ErrorIs(t, err, entra.ErrNotFound)
+	for _, name := range []string{"b", "a"} {
+		_, err = stores[name].Flows().Take(t.Context(), "id")
+		require.NoError(t, err, name)
+		sealed, err := stores[name].Flows().Take(t.Context(), "another")
+		require.NoError(t, err, name)
+		require.Equal(t, name, string(sealed))
+	}
+}
+
 // TestTakeWhatWasRead: what is put in a flow's place between the two statements is neither deleted nor taken for the old one. The transaction's
 // first read stands for the first statement: what it sees stays as it was then.
 func TestTakeWhatWasRead(t *testing.T) {
