@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
@@ -42,6 +43,22 @@ type Filter struct {
 	Name         string // exactly
 	Application  string // environment-level connections that list it (or AllApplications)
 	Organization string // its own connections, and shared ones that it switched on
+	// Realm selects the connections of strategy WSFed whose WTRealm this is, exactly. A store that does not know it lists more than was asked for: whoever asks by
+	// it looks at the realm again, so that this costs time and nothing else. A sign-in that the provider began asks by it, and strangers can do that.
+	Realm string
+}
+
+// Matches reports whether the filter selects a connection: for stores that look through what they hold, in the place of an index.
+func (f Filter) Matches(c *Connection) bool {
+	shared := c.OrganizationID == ""
+	switch {
+	case f.Name != "" && c.Name != f.Name,
+		f.Application != "" && !(shared && (c.AllApplications || slices.Contains(c.EnabledApplications, f.Application))),
+		f.Organization != "" && c.OrganizationID != f.Organization && !(shared && slices.Contains(c.Organizations, f.Organization)),
+		f.Realm != "" && (c.Strategy != WSFed || c.WTRealm() != f.Realm):
+		return false
+	}
+	return true
 }
 
 // ConnectionLister lists connections.

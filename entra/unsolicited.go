@@ -30,14 +30,15 @@ func (s *Service) unsolicited(ctx context.Context, got received, cookies []*http
 	select {
 	case s.unasked <- struct{}{}:
 		defer func() { <-s.unasked }()
-	default: // anybody can post such answers, and each costs a look at every connection
+	default: // anybody can post such answers, and each costs a look at connections: at every one where the store has no index of realms
 		return NewError(KindLimited, errors.New("too many answers that nobody asked for, at once"))
 	}
 	var only *Connection
-	for c, err := range lister.Connections(ctx, Filter{}) {
+	for c, err := range lister.Connections(ctx, Filter{Realm: got.Realm}) {
 		if err != nil {
 			return NewError(KindUnavailable, fmt.Errorf("connections: %w", err))
 		}
+		// Looked at again: a store that knows no Filter.Realm lists them all.
 		if c.Strategy != got.strategy || !c.Enabled || c.WTRealm() != got.Realm {
 			continue
 		}

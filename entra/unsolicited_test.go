@@ -67,6 +67,33 @@ func TestProviderInitiated(t *testing.T) {
 	assert.Equal(t, "/home", in.ReturnTo, "the answer does not choose where to go")
 }
 
+// TestProviderInitiatedAsksByRealm: what anybody can post makes no store read all that it has. The store of the other tests knows no realms and lists more than was
+// asked for, which changes nothing but the time.
+func TestProviderInitiatedAsksByRealm(t *testing.T) {
+	var asked []entra.Filter
+	s := newInitiated(t, func(c *entra.Config) { c.Connections = filtered{c.Connections, &asked} })
+	_, err := s.Finish(t.Context(), unasked("", providersRealm))
+	require.NotNil(t, requireKind(t, entra.KindFlow, err).Again)
+	require.Equal(t, []entra.Filter{{Realm: providersRealm}}, asked)
+}
+
+// filtered remembers what its connections were asked for by, and looks through them.
+type filtered struct {
+	entra.ConnectionStore
+	asked *[]entra.Filter
+}
+
+func (s filtered) Connections(ctx context.Context, f entra.Filter) iter.Seq2[*entra.Connection, error] {
+	*s.asked = append(*s.asked, f)
+	return func(yield func(*entra.Connection, error) bool) {
+		for c, err := range s.ConnectionStore.(entra.ConnectionLister).Connections(ctx, entra.Filter{}) {
+			if f.Matches(c) && !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
 func TestProviderInitiatedRefused(t *testing.T) {
 	another := func(change func(*entra.Connection)) func(*stage) {
 		return func(s *stage) {

@@ -73,25 +73,11 @@ func (s *Connections) Connections(ctx context.Context, f entra.Filter) iter.Seq2
 				yield(nil, err)
 				return
 			}
-			if matches(c, f) && !yield(c.Clone(), nil) {
+			if f.Matches(c) && !yield(c.Clone(), nil) {
 				return
 			}
 		}
 	}
-}
-
-// matches follows the comments of entra.Filter.
-func matches(c *entra.Connection, f entra.Filter) bool {
-	shared := c.OrganizationID == ""
-	switch {
-	case f.Name != "" && c.Name != f.Name:
-		return false
-	case f.Application != "" && !(shared && (c.AllApplications || slices.Contains(c.EnabledApplications, f.Application))):
-		return false
-	case f.Organization != "" && c.OrganizationID != f.Organization && !(shared && slices.Contains(c.Organizations, f.Organization)):
-		return false
-	}
-	return true
 }
 
 // Put implements entra.ConnectionAdmin.

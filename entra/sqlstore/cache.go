@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ const Bound = time.Second
 // has no other end.
 const cacheSize = 10_000
 
-// Cache is an entra.ConnectionStore that holds connections and answers of home realm discovery in memory, so that a sign-in asks the database for neither.
+// Cache is an entra.ConnectionStore and ConnectionLister that holds connections and answers of home realm discovery in memory, so that a sign-in asks the database for neither.
 // Run keeps it true; while Run is not running, or cannot reach the database, a Cache asks the database each time.
 //
 // A Registrar works on Store.Connections, which is never behind. What this process writes there, its Caches see at once.
@@ -34,7 +35,10 @@ type Cache struct {
 	realms      map[string]string // domain → connection id, "": nobody's
 }
 
-var _ entra.ConnectionStore = (*Cache)(nil)
+var (
+	_ entra.ConnectionStore  = (*Cache)(nil)
+	_ entra.ConnectionLister = (*Cache)(nil)
+)
 
 // Cache returns a new, empty Cache.
 func (s *Store) Cache() *Cache { return &Cache{store: s, number: -1} }
@@ -69,6 +73,11 @@ func (c *Cache) HomeRealm(ctx context.Context, domain string) (connectionID stri
 		c.keep(generation, func() { hold(c.realms, domain, connectionID) })
 	}
 	return connectionID, found, err
+}
+
+// Connections implements entra.ConnectionLister. A listing is always the database's: nothing of it is held.
+func (c *Cache) Connections(ctx context.Context, f entra.Filter) iter.Seq2[*entra.Connection, error] {
+	return c.store.Connections().Connections(ctx, f)
 }
 
 // look returns what is held, if it may still be said, and the generation for what is read instead.

@@ -52,7 +52,7 @@ var (
 )
 
 // tables of the schema, without the prefix. {name} stands for the whole name in a statement.
-var tables = []string{"users", "identities", "connections", "domains", "listings", "feed", "flows", "replay", "schema_version"}
+var tables = []string{"users", "identities", "connections", "domains", "listings", "realms", "feed", "flows", "replay", "schema_version"}
 
 // New returns a Store over a database of this engine. Hosts call the New or Open of package sqlite, postgres or mysql instead.
 func New(db *sql.DB, e Engine, c Config) (*Store, error) {

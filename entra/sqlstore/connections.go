@@ -189,6 +189,7 @@ func nameHash(c *entra.Connection) string { return hash("name", c.OrganizationID
 
 func (s *Store) removeConnection(ctx context.Context, u unit, id string) error {
 	for _, text := range []string{
+		"DELETE FROM {realms} WHERE environment = ? AND connection_id = ?",
 		"DELETE FROM {listings} WHERE environment = ? AND connection_id = ?",
 		"DELETE FROM {domains} WHERE environment = ? AND connection_id = ?",
 		"DELETE FROM {connections} WHERE environment = ? AND id = ?",
@@ -201,18 +202,24 @@ func (s *Store) removeConnection(ctx context.Context, u unit, id string) error {
 }
 
 func (s *Store) insertConnection(ctx context.Context, u unit, c *entra.Connection, encoded []byte) error {
-	var domains, lists [][]any
+	var domains, lists, realms [][]any
 	for _, domain := range c.ProvenDomains() {
 		domains = append(domains, []any{s.config.Environment, domain, c.ID})
 	}
 	for _, h := range listings(c) {
 		lists = append(lists, []any{s.config.Environment, h, c.ID})
 	}
+	if realm := realm(c); realm != "" {
+		realms = append(realms, []any{s.config.Environment, realm, c.ID})
+	}
 	row := []any{s.config.Environment, c.ID, c.Version, nameHash(c), string(encoded), micro(s.config.Now())}
 	if err := s.insert(ctx, u, "connections", []string{"environment", "id", "version", "name_hash", "encoded", "changed"}, [][]any{row}); err != nil {
 		return err
 	}
 	if err := s.insert(ctx, u, "domains", []string{"environment", "domain", "connection_id"}, domains); err != nil {
+		return err
+	}
+	if err := s.insert(ctx, u, "realms", []string{"environment", "realm", "connection_id"}, realms); err != nil {
 		return err
 	}
 	return s.insert(ctx, u, "listings", []string{"environment", "hash", "connection_id"}, lists)

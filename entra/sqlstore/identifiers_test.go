@@ -47,6 +47,9 @@ func TestStrangeIdentifiers(t *testing.T) {
 			for range s.Connections().Connections(ctx, entra.Filter{Name: id + "x", Application: id, Organization: id}) {
 				t.Errorf("%q lists something", id)
 			}
+			for range s.Connections().Connections(ctx, entra.Filter{Realm: id + "x"}) {
+				t.Errorf("realm %q lists something", id)
+			}
 		}
 		for _, id := range []string{"a\x00b", "\xff", strings.Repeat("x", 256), ""} {
 			_, err := s.Connections().Put(ctx, &entra.Connection{ID: id, Name: "name", Strategy: entra.OAuth2})

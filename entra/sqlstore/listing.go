@@ -42,6 +42,28 @@ func byOrganization(organization string) string { return hash("listing organizat
 func byApplication(application string) string   { return hash("listing application", application) }
 func byAnyApplication() string                  { return hash("listing every application") }
 
+// realmLength is how much of a realm the table of realms holds, in code points, which the migrations cut with SUBSTR: an index of the whole could be too long for it.
+const realmLength = 255
+
+// realm returns what a connection is found by over WS-Federation, "" where it is not. It is the same text that 0002_realms.sql makes of stored connections.
+func realm(c *entra.Connection) string {
+	if c.Strategy != entra.WSFed || !storable(c.WTRealm()) {
+		return ""
+	}
+	return beginning(c.WTRealm())
+}
+
+// beginning cuts a realm to realmLength.
+func beginning(realm string) string {
+	n := 0
+	for i := range realm {
+		if n++; n > realmLength {
+			return realm[:i]
+		}
+	}
+	return realm
+}
+
 // Connections implements entra.ConnectionLister.
 func (c *Connections) Connections(ctx context.Context, f entra.Filter) iter.Seq2[*entra.Connection, error] {
 	s := c.store
@@ -57,6 +79,9 @@ func (c *Connections) Connections(ctx context.Context, f entra.Filter) iter.Seq2
 			for _, row := range page {
 				after = row.id
 				connection, err := s.decode(ctx, row.version, row.encoded)
+				if err == nil && !f.Matches(connection) {
+					continue // another realm that begins like this one
+				}
 				if !yield(connection, err) || err != nil {
 					return
 				}
@@ -84,6 +109,13 @@ func (s *Store) connectionPage(ctx context.Context, f entra.Filter, after string
 	}
 	if f.Organization != "" {
 		match(byOrganization(f.Organization))
+	}
+	if f.Realm != "" {
+		if !storable(f.Realm) {
+			return nil, nil
+		}
+		text += " AND id IN (SELECT connection_id FROM {realms} WHERE environment = ? AND realm = ?)"
+		args = append(args, s.config.Environment, beginning(f.Realm))
 	}
 	rows, err := s.reader().QueryContext(ctx, s.sql(text+" ORDER BY id LIMIT ?"), append(args, pageSize)...)
 	if err != nil {

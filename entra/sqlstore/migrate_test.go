@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -68,6 +69,64 @@ func TestMigrateAgain(t *testing.T) {
 		first, err := s.Replay().Remember(t.Context(), strings.Repeat("a", 64), time.Now())
 		require.NoError(t, err)
 		require.True(t, first)
+	})
+}
+
+// TestMigrateRealms: connections of before the table of realms are in it, as they would be if they were stored again.
+func TestMigrateRealms(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine, db *sql.DB) {
+		s := e.store(t, db, sqlstore.Config{})
+		add := func(id, strategy, realm, client string) {
+			c := routing(id, id)
+			c.Strategy, c.Realm, c.ClientID, c.ClientSecret = entra.Strategy(strategy), realm, client, secret("~secret")
+			put(t, s, c)
+		}
+		long := "https://auth.example.com/" + strings.Repeat("é", 300)
+		add("con_1", "wsfed:azure_ad", "", "client-1")
+		add("con_2", "wsfed:azure_ad", "https://auth.example.com/2", "client-1")
+		add("con_3", "oauth2:azure_ad", "", "client-1")
+		add("con_4", "wsfed:azure_ad", long+"4", "")
+		add("con_5", "wsfed:azure_ad", long+"5", "")
+		add("con_6", "wsfed:azure_ad", "", "")
+		var bare entra.Connection // null is none, and not a realm of that name
+		require.NoError(t, json.Unmarshal([]byte(`{"id":"con_7","name":"con_7","strategy":"wsfed:azure_ad","options":{"client_id":"client-7","realm":null}}`), &bare))
+		put(t, s, &bare)
+		stored := func() (rows []string) {
+			found, err := db.QueryContext(t.Context(), "SELECT realm, connection_id FROM tenantdoor_realms ORDER BY connection_id")
+			require.NoError(t, err)
+			defer func() { require.NoError(t, found.Close()) }()
+			for found.Next() {
+				var realm, id string
+				require.NoError(t, found.Scan(&realm, &id))
+				rows = append(rows, id+" "+realm)
+			}
+			require.NoError(t, found.Err())
+			return rows
+		}
+		written := stored()
+		for _, statement := range []string{"DROP TABLE tenantdoor_realms", "DELETE FROM tenantdoor_schema_version WHERE version = 2"} {
+			_, err := db.ExecContext(t.Context(), statement)
+			require.NoError(t, err)
+		}
+		require.Error(t, s.Check(t.Context()))
+		require.NoError(t, s.Migrate(t.Context()))
+		require.Equal(t, written, stored())
+		require.Len(t, written, 5)
+
+		listed := func(realm string) (ids []string) {
+			for c, err := range s.Cache().Connections(t.Context(), entra.Filter{Realm: realm}) {
+				require.NoError(t, err)
+				ids = append(ids, c.ID)
+			}
+			return ids
+		}
+		require.Equal(t, []string{"con_1"}, listed("spn:client-1"))
+		require.Equal(t, []string{"con_5"}, listed(long+"5"), "realms that begin alike are told apart")
+		c, err := s.Connections().Connection(t.Context(), "con_1")
+		require.NoError(t, err)
+		require.Equal(t, "~secret", c.ClientSecret.Reveal())
+		require.NoError(t, s.Connections().Delete(t.Context(), "con_2", ""))
+		require.Empty(t, listed("https://auth.example.com/2"))
 	})
 }
 

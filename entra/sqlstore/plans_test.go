@@ -54,6 +54,7 @@ func fill(t *testing.T, s *sqlstore.Store) {
 	for n := range 400 {
 		c := routing(fmt.Sprint("con_", n), fmt.Sprint("customer", n))
 		c.Organizations, c.EnabledApplications = []string{fmt.Sprint("org_", n)}, []string{fmt.Sprint("app_", n%40)}
+		c.Strategy, c.Realm = entra.WSFed, fmt.Sprint("spn:realm-", n)
 		put(t, s, c)
 		require.NoError(t, s.Flows().Put(t.Context(), fmt.Sprint("flow ", n), []byte("sealed"), time.Now().Add(time.Hour)))
 		_, err := s.Replay().Remember(t.Context(), fmt.Sprintf("%064x", n), time.Now().Add(time.Hour))
@@ -68,7 +69,7 @@ func everything(t *testing.T, s *sqlstore.Store) {
 	require.NoError(t, err)
 	_, _, err = s.Connections().HomeRealm(ctx, "customer7.example")
 	require.NoError(t, err)
-	for _, f := range []entra.Filter{{}, {Name: "customer7"}, {Application: "app_7"}, {Organization: "org_7"}, {Application: "app_7", Organization: "org_7"}} {
+	for _, f := range []entra.Filter{{}, {Name: "customer7"}, {Application: "app_7"}, {Organization: "org_7"}, {Application: "app_7", Organization: "org_7"}, {Realm: "spn:realm-7"}} {
 		for _, err := range s.Connections().Connections(ctx, f) {
 			require.NoError(t, err)
 		}
@@ -116,7 +117,7 @@ func TestPlans(t *testing.T) {
 		other := e.store(t, db, sqlstore.Config{Environment: "another"}) // or the environment would tell nothing apart
 		importAll(t, other.Users(), 0, 200)
 		if analyze := map[string]string{"pgx": "ANALYZE ", "mysql": "ANALYZE TABLE "}[e.driver]; analyze != "" { // servers do by themselves
-			for _, table := range []string{"users", "identities", "connections", "domains", "listings", "flows", "replay"} {
+			for _, table := range []string{"users", "identities", "connections", "domains", "listings", "realms", "flows", "replay"} {
 				_, err := db.ExecContext(t.Context(), analyze+"tenantdoor_"+table)
 				require.NoError(t, err)
 			}

@@ -23,6 +23,7 @@ var connectionChecks = []contract.Check[entra.ConnectionRegistry]{
 	{Name: "home realm domains", Run: checkConnectionDomains},
 	{Name: "domains that are not proven", Run: checkConnectionUnproven},
 	{Name: "listing", Run: checkConnectionListing},
+	{Name: "listing by realm", Run: checkConnectionRealms},
 	{Name: "values are the caller's", Run: checkConnectionCopies},
 	{Name: "cancelled context", Run: checkConnectionCancelled},
 	{Name: "race to create", Run: checkConnectionRaceCreate},
@@ -332,6 +333,51 @@ func checkConnectionListing(t contract.TB, s entra.ConnectionRegistry) {
 		get(t, s, c.ID) // and while a listing goes on
 	}
 	put(t, s, simple("con_7"))
+}
+
+// checkConnectionRealms: an answer that nobody asked for names its connection by the realm, whose default follows from the client id.
+func checkConnectionRealms(t contract.TB, s entra.ConnectionRegistry) {
+	version := ""
+	long := "https://auth.example.com/" + strings.Repeat("customer/", 200)
+	for i, set := range []func(c *entra.Connection){
+		func(c *entra.Connection) { c.Strategy = entra.WSFed },
+		func(*entra.Connection) {}, // the same client id over OpenID Connect
+		func(c *entra.Connection) {
+			c.Strategy, c.Realm, c.OrganizationID = entra.WSFed, "https://auth.example.com/app", "org_1"
+		},
+		func(c *entra.Connection) {
+			c.Strategy, c.Realm, c.Enabled = entra.WSFed, "https://auth.example.com/app", false
+		},
+		func(c *entra.Connection) { c.Strategy, c.Realm = entra.WSFed, long+"1" },
+		func(c *entra.Connection) { c.Strategy, c.Realm = entra.WSFed, long+"2" },
+	} {
+		c := simple(fmt.Sprint("con_", i+1))
+		set(c)
+		version = put(t, s, c)
+	}
+	client := "spn:" + simple("").ClientID
+	lists := func(f entra.Filter, want ...string) {
+		t.Helper()
+		if got := list(t, s, f); !slices.Equal(got, want) {
+			t.Errorf("Connections(%.80q) lists %q, want %q: the connections over WS-Federation with exactly this realm", f, got, want)
+		}
+	}
+	lists(entra.Filter{Realm: client}, "con_1")
+	lists(entra.Filter{Realm: "https://auth.example.com/app"}, "con_3", "con_4")
+	lists(entra.Filter{Realm: "https://auth.example.com/app", Organization: "org_1"}, "con_3")
+	lists(entra.Filter{Realm: "https://auth.example.com/APP"})
+	lists(entra.Filter{Realm: "https://auth.example.com/app/"})
+	lists(entra.Filter{Realm: long + "2"}, "con_6")
+	lists(entra.Filter{Realm: long})
+	changed := simple("con_6")
+	changed.Strategy, changed.Version = entra.WSFed, version
+	put(t, s, changed)
+	lists(entra.Filter{Realm: long + "2"})
+	lists(entra.Filter{Realm: client}, "con_1", "con_6")
+	if err := s.Delete(t.Context(), "con_1", ""); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	lists(entra.Filter{Realm: client}, "con_6")
 }
 
 func list(t contract.TB, s entra.ConnectionRegistry, f entra.Filter) []string {
