@@ -19,7 +19,7 @@ const (
 	CheckSignature    Check = "signature"     // form, algorithms, key, digest
 	CheckVersion      Check = "version"       // the assertion's version, id and shape
 	CheckConditions   Check = "conditions"    // missing, twice, or one that is not understood
-	CheckNotYetValid  Check = "not-yet-valid" // NotBefore, or an instant in the future
+	CheckNotYetValid  Check = "not_yet_valid" // NotBefore, or an instant in the future
 	CheckExpired      Check = "expired"       // NotOnOrAfter
 	CheckAudience     Check = "audience"      // issued for another relying party
 	CheckConfirmation Check = "confirmation"  // not bearer, or confirmed for someone else

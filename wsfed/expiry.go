@@ -14,9 +14,9 @@ const (
 	ExpiringMetadata Expiring = "metadata"
 	// ExpiringSigningKeys is the last certificate of the provider's signing keys. The dates do not count here, but providers renew their keys by
 	// them: soon tokens are signed by another one, which static metadata does not know.
-	ExpiringSigningKeys Expiring = "signing-keys"
+	ExpiringSigningKeys Expiring = "signing_keys"
 	// ExpiringDecryptionKey is the certificate that providers encrypt with: past its end they stop, or refuse to sign people in.
-	ExpiringDecryptionKey Expiring = "decryption-key"
+	ExpiringDecryptionKey Expiring = "decryption_key"
 )
 
 // Expiry is the end of something.

@@ -16,7 +16,7 @@ type Format string
 // The formats.
 const (
 	FormatCSV      Format = "csv"       // Kinde's columns and ours
-	FormatEntraCSV Format = "entra-csv" // Microsoft Entra's "download users"
+	FormatEntraCSV Format = "entra_csv" // Microsoft Entra's "download users"
 	FormatNDJSON   Format = "ndjson"    // Kinde's or Auth0's objects, one a line
 	FormatJSON     Format = "json"      // the same in an array, or over several lines
 )
