@@ -153,7 +153,7 @@ func TestDriverConsents(t *testing.T) {
 
 func TestAdminConsentAtEntra(t *testing.T) {
 	s := entraTenant(t)
-	c, err := oauth2.NewClient(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
+	c, err := oauth2.New(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
 	require.NoError(t, err)
 	address, err := c.AdminConsentURL(oauth2.AdminConsentRequest{State: testState})
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestAdminConsentAtEntra(t *testing.T) {
 }
 
 func ExampleClient_AdminConsentURL() {
-	client, err := oauth2.NewClient(oauth2.Config{
+	client, err := oauth2.New(oauth2.Config{
 		Cloud: cloud.Public(), Tenant: "contoso.com", ClientID: "c0a70500-0000-4000-8000-0000000000a1",
 		Credential: credential.FromSecret(credential.NewSecret("secret")), RedirectURL: "https://auth.example.com/callback",
 	})

@@ -80,9 +80,9 @@ type Client struct {
 	means     means
 }
 
-// NewClient checks the configuration as a whole and returns a client. It uses no network. A client that could not verify a token,
+// New checks the configuration as a whole and returns a client. It uses no network. A client that could not verify a token,
 // or would accept everybody's without having been told to, is refused.
-func NewClient(c Config) (*Client, error) {
+func New(c Config) (*Client, error) {
 	c.defaults()
 	appID := ""
 	if c.AppKeys {

@@ -151,7 +151,7 @@ func ExampleSignInRequest_stepUp() {
 	if err := fake.AddRedirectURI(entratest.ContosoApp, "https://auth.example.com/callback"); err != nil {
 		panic(err)
 	}
-	client, err := oauth2.NewClient(oauth2.Config{
+	client, err := oauth2.New(oauth2.Config{
 		Cloud: fake.Cloud(), Tenant: entratest.ContosoID, ClientID: entratest.ContosoApp, RedirectURL: "https://auth.example.com/callback",
 		Credential: credential.FromSecret(credential.NewSecret(entratest.ContosoSecret)), HTTPClient: fake.Client(),
 	})

@@ -25,7 +25,7 @@ func ExampleClient() {
 		panic(err)
 	}
 
-	client, err := entraoauth2.NewClient(entraoauth2.Config{
+	client, err := entraoauth2.New(entraoauth2.Config{
 		Cloud:       fake.Cloud(),
 		Tenant:      entratest.ContosoID,
 		ClientID:    entratest.ContosoApp,
@@ -60,7 +60,7 @@ func ExampleClient() {
 }
 
 // People of many tenants sign in at one address: whose, has to be said.
-func ExampleNewClient() {
+func ExampleNew() {
 	config := entraoauth2.Config{
 		Cloud:       cloud.Public(),
 		Tenant:      "organizations",
@@ -68,11 +68,11 @@ func ExampleNewClient() {
 		Credential:  credential.FromSecret(credential.NewSecret("the value of the secret, not its id")),
 		RedirectURL: "https://auth.example.com/callback",
 	}
-	_, err := entraoauth2.NewClient(config)
+	_, err := entraoauth2.New(config)
 	fmt.Println(err)
 
 	config.AllowedTenants = []string{"fab71ca0-0000-4000-8000-000000000002"}
-	_, err = entraoauth2.NewClient(config)
+	_, err = entraoauth2.New(config)
 	fmt.Println(err)
 	// Output:
 	// oauth2: invalid: people of every tenant could sign in: name the allowed tenants, or say AnyTenant
@@ -81,7 +81,7 @@ func ExampleNewClient() {
 
 // An answer that is refused says which check it failed.
 func ExampleVerificationError() {
-	client, err := entraoauth2.NewClient(entraoauth2.Config{
+	client, err := entraoauth2.New(entraoauth2.Config{
 		Cloud: cloud.Public(), Tenant: "contoso.com", ClientID: "c0a70500-0000-4000-8000-0000000000a1",
 		Credential: credential.FromSecret(credential.NewSecret("secret")), RedirectURL: "https://auth.example.com/callback",
 	})
@@ -104,7 +104,7 @@ func ExampleVerificationError() {
 func ExampleMetadata() {
 	var shared entraoauth2.Metadata
 	for _, clientID := range []string{"c0a70500-0000-4000-8000-0000000000a1", "c0a70500-0000-4000-8000-0000000000a2"} {
-		_, err := entraoauth2.NewClient(entraoauth2.Config{
+		_, err := entraoauth2.New(entraoauth2.Config{
 			Cloud: cloud.Public(), Tenant: "contoso.com", ClientID: clientID, Metadata: &shared,
 			Credential: credential.FromSecret(credential.NewSecret("secret")), RedirectURL: "https://auth.example.com/callback",
 		})

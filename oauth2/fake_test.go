@@ -267,7 +267,7 @@ func (f *fake) config(change ...func(*oauth2.Config)) oauth2.Config {
 
 func (f *fake) client(t *testing.T, change ...func(*oauth2.Config)) *oauth2.Client {
 	t.Helper()
-	c, err := oauth2.NewClient(f.config(change...))
+	c, err := oauth2.New(f.config(change...))
 	require.NoError(t, err)
 	return c
 }

@@ -39,7 +39,7 @@ func entraConfig(s *entratest.Server, tenant, app, secret string) oauth2.Config 
 // signIn goes the whole way.
 func signIn(t *testing.T, s *entratest.Server, cfg oauth2.Config, q oauth2.SignInRequest, person string) (*claims.Identity, error) {
 	t.Helper()
-	c, err := oauth2.NewClient(cfg)
+	c, err := oauth2.New(cfg)
 	require.NoError(t, err)
 	q.State = testState
 	address, p, err := c.SignIn(t.Context(), q)
@@ -160,7 +160,7 @@ func TestErrorsOfTheTokenEndpoint(t *testing.T) {
 // TestCodeOfTwoCallbacks: the same answer a second time gets nobody in.
 func TestCodeOfTwoCallbacks(t *testing.T) {
 	s := entraTenant(t)
-	c, err := oauth2.NewClient(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
+	c, err := oauth2.New(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
 	require.NoError(t, err)
 	address, p, err := c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
 	require.NoError(t, err)
@@ -187,7 +187,7 @@ func TestCodeOfTwoCallbacks(t *testing.T) {
 
 func TestSignOutAtEntra(t *testing.T) {
 	s := entraTenant(t)
-	c, err := oauth2.NewClient(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
+	c, err := oauth2.New(entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret))
 	require.NoError(t, err)
 	address, err := c.SignOut(t.Context(), oauth2.SignOutRequest{ReturnTo: callback})
 	require.NoError(t, err)

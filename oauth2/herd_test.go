@@ -51,7 +51,7 @@ func (h *herd) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (h *herd) signIn(t *testing.T, tenant string) error {
-	c, err := oauth2.NewClient(h.config(at(tenant), func(c *oauth2.Config) {
+	c, err := oauth2.New(h.config(at(tenant), func(c *oauth2.Config) {
 		c.Metadata, c.HTTPClient, c.Now = &h.metadata, &http.Client{Transport: h}, time.Now
 	}))
 	if err == nil {

@@ -155,7 +155,7 @@ func (d *driver) client(t entra.Target) (*Client, error) {
 	if t.Connection.UseCommonEndpoint {
 		c.AllowedTenants, c.AnyTenant = t.Connection.AdmittedTenants(), t.Connection.AnyTenant
 	}
-	return NewClient(c)
+	return New(c)
 }
 
 // graphScopes are the connection's scopes, with User.Read where the person's token is to ask Graph about the person. A token is for one

@@ -108,7 +108,7 @@ func TestRefreshAtEntra(t *testing.T) {
 	s := entraTenant(t)
 	cfg := entraConfig(s, entratest.ContosoID, entratest.ContosoApp, entratest.ContosoSecret)
 	cfg.Scopes = []string{"offline_access", "User.Read"}
-	c, err := oauth2.NewClient(cfg)
+	c, err := oauth2.New(cfg)
 	require.NoError(t, err)
 	address, p, err := c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
 	require.NoError(t, err)

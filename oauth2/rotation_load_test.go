@@ -94,7 +94,7 @@ func newLoad(t *testing.T) *load {
 	t.Cleanup(l.entra.Close)
 	require.NoError(t, l.entra.AddRedirectURI(entratest.MultiTenantApp, callback))
 	for range loadWorkers {
-		c, err := oauth2.NewClient(oauth2.Config{
+		c, err := oauth2.New(oauth2.Config{
 			Cloud: l.entra.Cloud(), Tenant: "organizations", AnyTenant: true,
 			ClientID: entratest.MultiTenantApp, Credential: appSecret(), RedirectURL: callback,
 			Metadata: &l.metadata, HTTPClient: l.entra.Client(), Now: l.clock,

@@ -130,7 +130,7 @@ func TestSignInRefuses(t *testing.T) {
 	}
 }
 
-func TestNewClientRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	f := newFake(t)
 	for name, change := range map[string]func(*oauth2.Config){
 		"no tenant":                     at(""),
@@ -167,7 +167,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"an issuer without a tenant":    func(c *oauth2.Config) { c.Cloud.IssuerV2 = f.URL + "/v2.0" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := oauth2.NewClient(f.config(change))
+			c, err := oauth2.New(f.config(change))
 			require.ErrorIs(t, err, oauth2.ErrInvalid)
 			require.Nil(t, c)
 		})

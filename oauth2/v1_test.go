@@ -99,7 +99,7 @@ func TestV1KeysStayScoped(t *testing.T) {
 func TestV1TokensNeedAnIssuer(t *testing.T) {
 	f := newFake(t)
 	for _, issuer := range []string{"", sts, sts + "{tenantid}/{tenantid}"} {
-		_, err := oauth2.NewClient(f.config(func(c *oauth2.Config) { c.AllowV1Tokens, c.Cloud.IssuerV1 = true, issuer }))
+		_, err := oauth2.New(f.config(func(c *oauth2.Config) { c.AllowV1Tokens, c.Cloud.IssuerV1 = true, issuer }))
 		require.ErrorIs(t, err, oauth2.ErrInvalid, issuer)
 	}
 }

@@ -72,7 +72,7 @@ func BenchmarkStoredConnectionAtRest(b *testing.B) {
 
 func newClient(b *testing.B, c cloud.Cloud, hc *http.Client, metadata *entraoauth2.Metadata, tokens *credential.Endpoint) *entraoauth2.Client {
 	b.Helper()
-	client, err := entraoauth2.NewClient(entraoauth2.Config{
+	client, err := entraoauth2.New(entraoauth2.Config{
 		Cloud: c, Tenant: "organizations", AllowedTenants: []string{guid()}, ClientID: guid(),
 		Credential:  credential.FromSecret(credential.NewSecret(guid())),
 		RedirectURL: fmt.Sprintf("https://auth.example.com/sso/%s/callback/oauth2", guid()[:8]),

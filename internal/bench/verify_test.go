@@ -77,7 +77,7 @@ func verifications(b *testing.B) []verification {
 	require.NoError(b, err)
 	b.Cleanup(entra.Close)
 	require.NoError(b, entra.AddRedirectURI(entratest.ContosoApp, callback))
-	client, err := entraoauth2.NewClient(entraoauth2.Config{
+	client, err := entraoauth2.New(entraoauth2.Config{
 		Cloud: entra.Cloud(), Tenant: entratest.ContosoID, ClientID: entratest.ContosoApp, RedirectURL: callback,
 		Credential: credential.FromSecret(credential.NewSecret(entratest.ContosoSecret)), HTTPClient: entra.Client(),
 	})

@@ -24,7 +24,7 @@ var secrets = map[string]string{
 // subjectOf is the pairwise subject that our own client sees: what the others see must be the same person.
 func subjectOf(t *testing.T, e *fakeEntra, clientID, who string) string {
 	t.Helper()
-	c, err := entraoauth2.NewClient(entraoauth2.Config{
+	c, err := entraoauth2.New(entraoauth2.Config{
 		Cloud: e.Cloud(), Tenant: entratest.ContosoID, ClientID: clientID, RedirectURL: callback, HTTPClient: e.Client(),
 		Credential: credential.FromSecret(credential.NewSecret(secrets[clientID])),
 	})

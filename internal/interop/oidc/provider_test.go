@@ -54,7 +54,7 @@ func (p *provider) client(t *testing.T, change ...func(*entraoauth2.Config)) *en
 	for _, by := range change {
 		by(&c)
 	}
-	client, err := entraoauth2.NewClient(c)
+	client, err := entraoauth2.New(c)
 	require.NoError(t, err)
 	return client
 }
