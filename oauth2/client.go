@@ -19,7 +19,7 @@ const DefaultSkew = 5 * time.Minute
 
 // Config of a Client.
 type Config struct {
-	// Cloud is where the tenant lives: cloud.Public() for most.
+	// Cloud is where the tenant lives; the zero value is the public one.
 	Cloud cloud.Cloud
 
 	// Tenant is whose people sign in: a tenant's GUID, a domain verified in it, or "consumers" for personal accounts. A domain stands for
@@ -103,6 +103,9 @@ func New(c Config) (*Client, error) {
 }
 
 func (c *Config) defaults() {
+	if c.Cloud == (cloud.Cloud{}) {
+		c.Cloud = cloud.Public()
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

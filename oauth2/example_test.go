@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
 	entraoauth2 "github.com/tenantdoor/tenantdoor/oauth2"
 )
 
-// A person signs in. The fake Entra stands in for the real one; with that, Cloud is cloud.Public(), and HTTPClient is left out.
+// A person signs in. The fake Entra stands in for the real one; with that, Cloud and HTTPClient are left out.
 func ExampleClient() {
 	ctx := context.Background()
 	fake, err := entratest.Start(nil)
@@ -62,7 +61,6 @@ func ExampleClient() {
 // People of many tenants sign in at one address: whose, has to be said.
 func ExampleNew() {
 	config := entraoauth2.Config{
-		Cloud:       cloud.Public(),
 		Tenant:      "organizations",
 		ClientID:    "c0a70500-0000-4000-8000-0000000000a5",
 		Credential:  credential.FromSecret(credential.NewSecret("the value of the secret, not its id")),
@@ -82,7 +80,7 @@ func ExampleNew() {
 // An answer that is refused says which check it failed.
 func ExampleVerificationError() {
 	client, err := entraoauth2.New(entraoauth2.Config{
-		Cloud: cloud.Public(), Tenant: "contoso.com", ClientID: "c0a70500-0000-4000-8000-0000000000a1",
+		Tenant: "contoso.com", ClientID: "c0a70500-0000-4000-8000-0000000000a1",
 		Credential: credential.FromSecret(credential.NewSecret("secret")), RedirectURL: "https://auth.example.com/callback",
 	})
 	if err != nil {
@@ -105,7 +103,7 @@ func ExampleMetadata() {
 	var shared entraoauth2.Metadata
 	for _, clientID := range []string{"c0a70500-0000-4000-8000-0000000000a1", "c0a70500-0000-4000-8000-0000000000a2"} {
 		_, err := entraoauth2.New(entraoauth2.Config{
-			Cloud: cloud.Public(), Tenant: "contoso.com", ClientID: clientID, Metadata: &shared,
+			Tenant: "contoso.com", ClientID: clientID, Metadata: &shared,
 			Credential: credential.FromSecret(credential.NewSecret("secret")), RedirectURL: "https://auth.example.com/callback",
 		})
 		fmt.Println(err)

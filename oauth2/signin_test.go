@@ -3,6 +3,7 @@ package oauth2_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/oauth2"
 )
 
@@ -172,6 +174,25 @@ func TestNewRefuses(t *testing.T) {
 			require.Nil(t, c)
 		})
 	}
+}
+
+// TestNoCloudIsThePublicOne: and one that is only half there is none.
+func TestNoCloudIsThePublicOne(t *testing.T) {
+	var asked []string
+	record := func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.Host)
+		return nil, errors.New("no network here")
+	}
+	f := newFake(t)
+	c := f.client(t, func(c *oauth2.Config) {
+		c.Cloud, c.HTTPClient = cloud.Cloud{}, &http.Client{Transport: roundTripper(record)}
+	})
+	_, _, err := c.SignIn(t.Context(), oauth2.SignInRequest{State: testState})
+	require.Error(t, err)
+	require.Equal(t, []string{"login.microsoftonline.com"}, asked)
+
+	_, err = oauth2.New(f.config(func(c *oauth2.Config) { c.Cloud = cloud.Cloud{Name: "unknown"} }))
+	require.ErrorIs(t, err, oauth2.ErrInvalid)
 }
 
 func TestSignOut(t *testing.T) {

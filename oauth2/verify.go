@@ -159,7 +159,7 @@ func (c *Config) admits(tenant string) bool {
 	case listed, c.AnyTenant && tenant != cloud.Consumers:
 		return true
 	case !c.AnyTenant && len(c.AllowedTenants) == 0:
-		return true // one tenant: checkIssuer compares it, and NewClient made sure that it is one
+		return true // one tenant: checkIssuer compares it, and New made sure that it is one
 	}
 	return false
 }
