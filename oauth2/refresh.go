@@ -2,7 +2,6 @@ package oauth2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -18,7 +17,7 @@ const backdated = 5 * time.Minute
 
 // Refresh trades a refresh token, which Entra gives where Scopes holds offline_access, for new tokens, and verifies the ID token that comes with
 // them. person is who signed in (TenantID and ObjectID; Subject if it is known): an answer about anybody else is refused, and so is one without an ID token.
-// With a nil person the identity is whoever the token is about; the host then compares.
+// Without a person nothing is asked (ErrInvalid): a refresh token that was filed under the wrong user must not pass for that user's.
 //
 // It says that Entra still knows the person and lets them in; it is no sign-in: nobody was asked anything, and AuthTime stays
 // that of the sign-in. Where Entra gives no new refresh token the old one is returned, so that Token.Refresh is always the one to keep.
@@ -28,12 +27,12 @@ const backdated = 5 * time.Minute
 // applications at once (https://learn.microsoft.com/graph/api/user-revokesigninsessions), and then Refresh fails with invalid_grant.
 // https://learn.microsoft.com/entra/identity-platform/refresh-tokens#token-revocation
 //
-// Errors: as Redeem; *aadsts.Error with SignInAgain when the person has to sign in again.
+// Errors: ErrInvalid; as Redeem; *aadsts.Error with SignInAgain when the person has to sign in again.
 func (c *Client) Refresh(ctx context.Context, refresh credential.Secret, person *claims.Identity) (*claims.Identity, *credential.Token, error) {
 	switch {
 	case refresh.IsZero():
 		return nil, nil, fmt.Errorf("%w: there is no refresh token", ErrInvalid)
-	case person != nil && (!cloud.IsCanonicalGUID(person.TenantID) || !cloud.IsCanonicalGUID(person.ObjectID)):
+	case person == nil || !cloud.IsCanonicalGUID(person.TenantID) || !cloud.IsCanonicalGUID(person.ObjectID):
 		return nil, nil, fmt.Errorf("%w: the person of a refresh is known by tenant id and object id", ErrInvalid)
 	}
 	asked := c.cfg.Now()
@@ -49,7 +48,7 @@ func (c *Client) Refresh(ctx context.Context, refresh credential.Secret, person 
 		return nil, nil, err
 	}
 	// Refresh tokens are bound to a person and an application, but to no tenant: where several are admitted the tenant is compared too.
-	if person != nil && (id.TenantID != person.TenantID || id.ObjectID != person.ObjectID || person.Subject != "" && id.Subject != person.Subject) {
+	if id.TenantID != person.TenantID || id.ObjectID != person.ObjectID || person.Subject != "" && id.Subject != person.Subject {
 		return nil, nil, refuse(CheckPerson, "the refreshed token is another person's")
 	}
 	if token.Refresh.IsZero() { // RFC 6749, section 6
@@ -72,9 +71,6 @@ func (d *driver) Refresh(ctx context.Context, t entra.Target, refresh credential
 	c, err := d.client(t)
 	if err != nil {
 		return nil, nil, failure(err)
-	}
-	if person == nil {
-		return nil, nil, failure(fmt.Errorf("%w: %w", ErrInvalid, errors.New("whose token it is has to be said")))
 	}
 	id, token, err := c.Refresh(ctx, refresh, person)
 	return id, token, failure(err)

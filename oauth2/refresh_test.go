@@ -44,7 +44,7 @@ func TestRefresh(t *testing.T) {
 	}}, f.forms)
 
 	f.token["refresh_token"] = "a-new-one"
-	_, token, err = c.Refresh(t.Context(), refreshToken, nil)
+	_, token, err = c.Refresh(t.Context(), refreshToken, ann())
 	require.NoError(t, err)
 	require.Equal(t, "a-new-one", token.Refresh.Reveal())
 	_, _, err = c.Refresh(t.Context(), refreshToken, &claims.Identity{TenantID: contoso, ObjectID: objectID})
@@ -88,7 +88,7 @@ func TestRefreshRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no ID token")
 
 	before := f.count("/token")
-	for _, person := range []*claims.Identity{{}, {TenantID: contoso}, {ObjectID: objectID}, {TenantID: "contoso.test", ObjectID: objectID}} {
+	for _, person := range []*claims.Identity{nil, {}, {TenantID: contoso}, {ObjectID: objectID}, {TenantID: "contoso.test", ObjectID: objectID}} {
 		_, _, err = f.client(t).Refresh(t.Context(), refreshToken, person)
 		require.ErrorIs(t, err, oauth2.ErrInvalid)
 	}
