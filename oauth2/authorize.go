@@ -46,18 +46,6 @@ type SignInRequest struct {
 	Claims string
 }
 
-// Pending is what the caller keeps between SignIn and Redeem, where the browser's owner can neither read nor change it: sealed, or on
-// the server. It is used once.
-type Pending struct {
-	Verifier   string // PKCE code verifier (RFC 7636)
-	Nonce      string
-	State      string
-	ForceLogin bool
-	MaxAge     time.Duration
-	Claims     string // as in SignInRequest
-	Begun      time.Time
-}
-
 // SignIn returns the address to send the browser to, and what Redeem will need. PKCE (S256) and a nonce are always part of it.
 // It fetches the authority's metadata unless that is at hand.
 //
@@ -167,9 +155,6 @@ func compose(endpoint string, ours map[string]string, params url.Values) (string
 	u.RawQuery = query.Encode()
 	return u.String(), nil
 }
-
-// fresh reports whether the token must show when the person signed in.
-func (p *Pending) fresh() bool { return p.ForceLogin || p.MaxAge > 0 }
 
 const nonceBytes = 32
 

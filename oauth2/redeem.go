@@ -3,7 +3,6 @@ package oauth2
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -57,14 +56,6 @@ func (c *Client) Redeem(ctx context.Context, p *Pending, answer url.Values) (*cl
 		return nil, nil, refuse(CheckResponseIssuer, "the answer's iss is not the token's")
 	}
 	return id, token, nil
-}
-
-// check refuses a Pending that SignIn did not make: a check that lacks its input is no check.
-func (p *Pending) check() error {
-	if p == nil || len(p.State) < minState || len(p.Nonce) < minState || len(p.Verifier) < 43 || p.Begun.IsZero() {
-		return errors.New("the pending sign-in is incomplete")
-	}
-	return nil
 }
 
 // checkAnswer refuses parameters that are given twice (RFC 6749, section 3.1), or once more in another case.
