@@ -137,6 +137,9 @@ func TestAccountRefuses(t *testing.T) {
 	require.Empty(t, f.requests)
 	_, err = c.Principal(t.Context(), as, tenant)
 	require.ErrorIs(t, err, graph.ErrIncomplete)
+	half, _ := newFake(func(*http.Request, string) *http.Response { return reply(200, `{"id":"`+tenant+`"}`) })
+	_, err = half.Principal(t.Context(), as, tenant)
+	require.ErrorIs(t, err, graph.ErrIncomplete, "whether assignment is required is not said")
 	as.Token = func(context.Context) (string, error) { return "", errors.New("no token today") }
 	_, err = c.Principal(t.Context(), as, tenant)
 	require.ErrorContains(t, err, "no token today")

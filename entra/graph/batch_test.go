@@ -114,6 +114,10 @@ func TestForms(t *testing.T) {
 			assert.Nil(t, got)
 		}
 	}
+	for _, form := range []graph.Form{graph.FormDNSSAM, graph.FormNetBIOSSAM} {
+		_, err := ask(form, `{"id":"%1","displayName":"Admins","onPremisesSyncEnabled":true,"onPremisesSamAccountName":"sam"}`)
+		require.ErrorIs(t, err, graph.ErrIncomplete, "%s: a name of no domain", form)
+	}
 }
 
 // Attack 53: of an application that emits assigned groups, all transitive groups are no substitute.
