@@ -49,6 +49,9 @@ func startCluster(ctx context.Context, o options, log *slog.Logger) (_ *cluster,
 		return nil, err
 	}
 	c.closers = append(c.closers, func() { _ = listener.Close() })
+	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // without TLS sessions would cross the network in clear
+		return nil, fmt.Errorf("-addr %q: the balancer listens on loopback only", o.addr)
+	}
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
 		return nil, err

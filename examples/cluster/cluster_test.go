@@ -100,6 +100,13 @@ func TestSwitchedOff(t *testing.T) {
 	}
 }
 
+func TestOnLoopbackOnly(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0"} {
+		_, err := startCluster(t.Context(), options{addr: addr}, slog.New(slog.DiscardHandler))
+		require.ErrorContains(t, err, "loopback only", addr)
+	}
+}
+
 // TestBalancer: requests go to the servers in turn; with one gone to the other, and with both gone there is a page that says so.
 func TestBalancer(t *testing.T) {
 	c, _ := start(t, options{database: testservers.Postgres(t).Database(t)})
