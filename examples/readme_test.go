@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -36,7 +37,7 @@ func startSession(http.ResponseWriter, *entra.SignIn) {}
 func Example() {
 	key := newKey()
 
-	keys, err := entra.NewKeyring(key) // 32 random bytes, kept like any other secret of yours
+	keys, err := entra.NewKeyring(key) // 32 random bytes (openssl rand 32), kept like any other secret of yours
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -50,6 +51,7 @@ func Example() {
 		Keys:        keys,
 		Replay:      memory.NewReplay(), // several machines share one: entra.ReplayStore
 		Users:       users,
+		Logger:      slog.Default(), // why a sign-in failed, under the id that the person is shown
 		OnSignIn: func(w http.ResponseWriter, r *http.Request, in *entra.SignIn) {
 			startSession(w, in) // yours: in.User, in.Identity, in.IDTokenClaims(…), in.AccessTokenClaims(…)
 			http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)

@@ -2,7 +2,8 @@
 // with faults on demand. It is an ordinary HTTP server, imports no testing package, and shares no code with what it tests.
 //
 // [Start] starts one on loopback, with the sample's tenants ([Sample]) or with your own; [Server.Cloud] describes it to the code
-// under test. People sign in by clicking through its pages, or in a test by [Server.Authenticate], which plays browser and person.
+// under test: an entra.Service and an entra.Registrar take it among their Clouds, and [Server.Client] as their HTTPClient. A connection
+// names it in its field Cloud; with an empty Name it stands in for the public cloud, which a connection need not name. People sign in by clicking through its pages, or in a test by [Server.Authenticate], which plays browser and person.
 // [Server.SetFaults] makes it go wrong, [Server.RotateKeys] rolls the keys over, [Server.Edit] changes the directory while it runs,
 // and [Server.Requests] tells what it was asked.
 //
