@@ -57,6 +57,7 @@ func TestBatchIsNeverAPart(t *testing.T) {
 	for name, body := range map[string]string{
 		"one missing":  `{"responses":[` + ok + `]}`,
 		"one twice":    `{"responses":[` + ok + `,{"id":"1","status":200,"body":{"value":[]}}]}`,
+		"all and more": `{"responses":[` + ok + `,{"id":"2","status":200,"body":{"value":[]}},{"id":"2","status":200,"body":{"value":[]}}]}`,
 		"one foreign":  `{"responses":[` + ok + `,{"id":"9","status":200,"body":{"value":[]}}]}`,
 		"refused":      `{"responses":[` + ok + `,{"id":"2","status":403,"body":{"error":{"code":"Authorization_RequestDenied"}}}]}`,
 		"no list":      `{"responses":[` + ok + `,{"id":"2","status":200,"body":{}}]}`,
