@@ -83,15 +83,15 @@ func ExampleService_Refresh() {
 		log.Fatal(err)
 	}
 
-	id, tokens, err := service.Refresh(ctx, contoso.ID, in.Tokens.Refresh, in.Identity)
+	now, err := service.Refresh(ctx, contoso.ID, in.Tokens.Refresh, in.Identity)
 	if err != nil {
 		log.Fatal(err)
 	}
-	groups, known := id.Groups.Known()
-	fmt.Println(id.Name, "is in", len(groups), "groups:", known)
+	groups, known := now.Groups()
+	fmt.Println(now.Identity.Name, "is in", len(groups), "groups:", known)
 
 	fake.RevokeTokens(entratest.ContosoID, entratest.Ann) // an administrator ended all of her sessions
-	_, _, err = service.Refresh(ctx, contoso.ID, tokens.Refresh, id)
+	_, err = service.Refresh(ctx, contoso.ID, now.Tokens.Refresh, now.Identity)
 	var e *entra.Error
 	if errors.As(err, &e) {
 		fmt.Println(e.Kind, e.Mender, e.Retry)

@@ -131,11 +131,9 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 	}
 	in := &SignIn{
 		Identity: id, Connection: c.Clone(), Application: f.Application, Organization: f.organization(c),
-		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, GroupsFrom: got.groupsFrom, Photo: got.photo, groups: id.Groups, verified: f.Verified, ByHomeRealm: f.ByHomeRealm,
+		ReturnTo: f.ReturnTo, Data: f.Data, Tokens: token, Attempt: f.Attempt, verified: f.Verified, ByHomeRealm: f.ByHomeRealm,
 	}
-	if in.GroupsFrom != "" {
-		in.GroupsAt = s.now().UTC()
-	}
+	in.enriched(got, s.now())
 	if err := s.requireGroup(ctx, in); err != nil {
 		return nil, err
 	}

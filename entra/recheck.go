@@ -39,7 +39,8 @@ type Recheck struct {
 	AssignmentChecked bool
 	// SignInAgain says that the refresh token is of no use any more: it was revoked, has expired, or a policy asks for the person.
 	SignInAgain bool
-	// Identity and Tokens are what the refresh brought; nil without one. The new refresh token takes the place of the old one.
+	// Identity and Tokens are what the refresh brought; nil without one. The new refresh token takes the place of the old one. This asks about the account alone: groups
+	// are not known here, and whether the person is in a required one is what Service.Refresh says.
 	Identity *claims.Identity
 	Tokens   *credential.Token
 }
@@ -142,6 +143,10 @@ func (r *rechecker) byRefresh(ctx context.Context, who *claims.Identity, refresh
 	if err != nil {
 		return out, err
 	}
+	if err := tokenGroups(r.target.Connection, id); err != nil {
+		return out, err
+	}
+	id.Groups = claims.Groups{} // nobody has settled them
 	out.State, out.By, out.AssignmentChecked, out.Identity, out.Tokens = AccountActive, "refresh", true, id, token
 	return out, nil
 }

@@ -75,6 +75,14 @@ func (in *SignIn) AccessTokenClaims(o claims.TokenOptions) (map[string]any, erro
 	return claims.AccessToken(in.groups, in.Identity.Extended, o)
 }
 
+// enriched takes over what the identity was completed with.
+func (in *SignIn) enriched(got enriched, now time.Time) {
+	in.groups, in.GroupsFrom, in.Photo = in.Identity.Groups, got.groupsFrom, got.photo
+	if in.GroupsFrom != "" {
+		in.GroupsAt = now.UTC()
+	}
+}
+
 // TestReport is what a test sign-in comes back as: an error, so that nobody takes it for a SignIn. Nothing was written.
 type TestReport struct {
 	Connection *Connection
