@@ -116,6 +116,11 @@ func TestPlans(t *testing.T) {
 		fill(t, s)
 		other := e.store(t, db, sqlstore.Config{Environment: "another"}) // or the environment would tell nothing apart
 		importAll(t, other.Users(), 0, 200)
+		for n := range 8 {
+			_, err := db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO tenantdoor_connections (environment, id, version, name_hash, encoded, changed) "+
+				"SELECT 'another %d', id, version, name_hash, encoded, changed FROM tenantdoor_connections WHERE environment = ''", n))
+			require.NoError(t, err)
+		}
 		if analyze := map[string]string{"pgx": "ANALYZE ", "mysql": "ANALYZE TABLE "}[e.driver]; analyze != "" { // servers do by themselves
 			for _, table := range []string{"users", "identities", "connections", "domains", "listings", "realms", "flows", "replay"} {
 				_, err := db.ExecContext(t.Context(), analyze+"tenantdoor_"+table)

@@ -31,8 +31,7 @@ func (s *Users) Users(ctx context.Context, f provisioning.UserFilter) iter.Seq2[
 
 func (s *Store) userPage(ctx context.Context, f provisioning.UserFilter, after string) ([]*provisioning.User, error) {
 	if f.ConnectionID == "" {
-		// Left alone, MySQL reads the whole environment by another index and sorts it. To the others this is a comment.
-		return s.users(ctx, "SELECT /*+ INDEX(u PRIMARY) */ "+userColumns+" FROM {users} u WHERE u.environment = ? AND u.id > ? ORDER BY u.id LIMIT ?", s.config.Environment, after, pageSize)
+		return s.users(ctx, inOrder("u", userColumns)+" FROM {users} u WHERE u.environment = ? AND u.id > ? ORDER BY u.id LIMIT ?", s.config.Environment, after, pageSize)
 	}
 	// CROSS JOIN as in UsersByEmail.
 	return s.users(ctx, "SELECT "+userColumns+` FROM (
