@@ -140,6 +140,9 @@ func TestMigrateByHand(t *testing.T) {
 		for _, step := range steps {
 			require.NotContains(t, step.SQL, "{")
 			require.Contains(t, step.SQL, "CREATE")
+			if e.driver == "mysql" {
+				require.Empty(t, reservedByMySQL(step.SQL), step.Name)
+			}
 			for statement := range strings.SplitSeq(step.SQL, ";\n") {
 				if strings.TrimSpace(statement) != "" {
 					_, err := db.ExecContext(t.Context(), statement)

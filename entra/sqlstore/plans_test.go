@@ -136,6 +136,9 @@ func TestPlans(t *testing.T) {
 				continue
 			}
 			seen[statement.text] = true
+			if e.driver == "mysql" {
+				require.Empty(t, reservedByMySQL(statement.text), statement.text)
+			}
 			if scan := plans[e.driver](t, db, statement); scan != "" {
 				t.Errorf("%s\nreads a whole table or index: %s", statement.text, scan)
 			}

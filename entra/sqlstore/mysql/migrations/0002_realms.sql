@@ -14,4 +14,4 @@ SELECT environment, realm, id FROM (
     NULLIF(NULLIF(JSON_UNQUOTE(JSON_EXTRACT(encoded, '$.connection.options.realm')), ''), 'null'),
     CONCAT('spn:', NULLIF(NULLIF(JSON_UNQUOTE(JSON_EXTRACT(encoded, '$.connection.options.client_id')), ''), 'null'))), 1, 255) AS realm
   FROM {connections} WHERE JSON_UNQUOTE(JSON_EXTRACT(encoded, '$.connection.strategy')) = 'wsfed:azure_ad'
-) AS stored WHERE realm IS NOT NULL;
+) AS known WHERE realm IS NOT NULL;
