@@ -17,7 +17,7 @@
 //   - Nothing gets lost silently: what a UserStore has no place for goes to Config.Keep, or is named in Config.Ignore, or ends the run. Passwords are
 //     passed through; they are never interpreted, and appear in no error and no log.
 //   - A user who exists is only reached where that is safe: see the rules in match.go.
-//   - Memory does not grow with the file, nor time faster than it, whatever is in it. The limits: a row, or a JSON object, of 1 MiB; 512 columns; a header of
+//   - Memory does not grow with the file, nor time faster than it, whatever is in it. The limits: a row, or a JSON object, of 1 MiB; 512 columns, or members; a header of
 //     64 KiB; 1,000 organizations for one record; ids of 512 bytes.
 //
 // The columns of a CSV, in any order and case: email, phone, id (or provided_id), first_name, last_name, username, picture, email_verified,

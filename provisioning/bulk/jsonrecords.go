@@ -31,6 +31,9 @@ func readObject(raw []byte) (*Record, *Problem) {
 	if json.Unmarshal(raw, &m) != nil || m == nil {
 		return nil, problem(ReasonSyntax, "", "the row is not one JSON object", "mend it; commas, quotes and brackets are the usual suspects")
 	}
+	if len(m) > MaxColumns {
+		return nil, problem(ReasonTooLong, "", "the object has more than 512 members", "leave out those that say nothing of the person")
+	}
 	r := &Record{}
 	read := r.readKinde
 	if _, ok := m["user_id"]; ok {

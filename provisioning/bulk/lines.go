@@ -14,7 +14,7 @@ import (
 // The limits of a file. What is beyond one of them is a bad row, or a bad file; nothing is cut.
 const (
 	MaxRow           = 1 << 20 // bytes of a row, or of a JSON object
-	MaxColumns       = 512     // of a CSV
+	MaxColumns       = 512     // of a CSV, and members of a JSON object
 	MaxOrganizations = 1000    // of one record
 )
 

@@ -322,6 +322,29 @@ func TestLongRows(t *testing.T) {
 	}
 }
 
+// TestManyMembers: an object of as many members as go into a row is none.
+func TestManyMembers(t *testing.T) {
+	object := func(members int) string {
+		var b strings.Builder
+		b.WriteString(`{"email":"ann@example.com"`)
+		for i := range members - 1 {
+			fmt.Fprintf(&b, `,"m%d":1`, i)
+		}
+		return b.String() + "}\n"
+	}
+	r, err := bulk.NewReader(strings.NewReader(object(bulk.MaxColumns) + object(bulk.MaxColumns+1) + object(100_000)))
+	require.NoError(t, err)
+	ann, err := r.Next()
+	require.NoError(t, err)
+	require.Len(t, ann.Rest.Names(), bulk.MaxColumns-1)
+	for range 2 {
+		_, err = r.Next()
+		p, ok := bulk.AsProblem(err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, bulk.ReasonTooLong, p.Reason)
+	}
+}
+
 // TestQuotesThatNeverClose: where every line opens a quote, each could go on to the limit of a row. They all are bad rows, and are found to be in a time that
 // grows with the file, not with its square.
 func TestQuotesThatNeverClose(t *testing.T) {

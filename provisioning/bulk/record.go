@@ -122,8 +122,11 @@ func (r *Record) toKeep() []string {
 		add("permissions", len(m.Permissions) > 0)
 		add("scopes", len(m.Scopes) > 0)
 	}
+	ours := list // the rest's own names are different ones
 	for _, name := range r.Rest.Names() {
-		add(name, !slices.Contains(bookkeeping[r.from], name))
+		if !slices.Contains(ours, name) && !slices.Contains(bookkeeping[r.from], name) {
+			list = append(list, name)
+		}
 	}
 	return list
 }
