@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +16,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
+	"github.com/tenantdoor/tenantdoor/internal/testservers"
 )
 
 // Deque's axe finds nothing serious on any page, light or dark, with everything unfolded.
@@ -123,54 +120,10 @@ func (b *browser) violations(axe string) []violation {
 	return found
 }
 
-// axeSource is axe-core from npm, as the lock file has it: installed once for each state of that file, outside of the repository.
+// axeSource is axe-core from npm, as the lock file has it.
 func axeSource(t *testing.T) string {
 	t.Helper()
-	absent := func(what string) {
-		if os.Getenv("TENANTDOOR_REQUIRE_SERVICES") == "1" {
-			t.Fatal("required: " + what)
-		}
-		t.Skip("skipped: " + what)
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		absent("npm is not installed (apt-get install nodejs npm)")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		absent("no folder for caches: " + err.Error())
-	}
-	sum := sha256.New()
-	files := map[string][]byte{}
-	for _, name := range []string{".npmrc", "package.json", "package-lock.json"} {
-		files[name], err = os.ReadFile(filepath.Join("testdata", "node", name))
-		require.NoError(t, err)
-		_, _ = sum.Write(files[name]) // never fails
-	}
-	cache = filepath.Join(cache, "tenantdoor-quickstart")
-	installed := filepath.Join(cache, "axe-"+hex.EncodeToString(sum.Sum(nil))[:16])
-	script := filepath.Join(installed, "node_modules", "axe-core", "axe.min.js")
-	if _, err := os.Stat(installed); err != nil {
-		require.NoError(t, os.MkdirAll(cache, 0o700))
-		work, err := os.MkdirTemp(cache, "installing-") //nolint:usetesting // beside its final place, so that it can be renamed
-		require.NoError(t, err)
-		defer os.RemoveAll(work)
-		for name, data := range files {
-			require.NoError(t, os.WriteFile(filepath.Join(work, name), data, 0o600))
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		defer cancel()
-		ci := exec.CommandContext(ctx, npm, "ci", "--prefer-offline")
-		ci.Dir = work
-		if out, err := ci.CombinedOutput(); err != nil {
-			absent("npm ci: " + err.Error() + "\n" + string(out))
-		}
-		if err := os.Rename(work, installed); err != nil { // another test process was faster
-			_, err = os.Stat(installed)
-			require.NoError(t, err)
-		}
-	}
-	source, err := os.ReadFile(script)
+	source, err := os.ReadFile(filepath.Join(testservers.NodeModules(t, filepath.Join("testdata", "node")), "axe-core", "axe.min.js"))
 	require.NoError(t, err)
 	return string(source)
 }

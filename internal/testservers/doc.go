@@ -11,6 +11,6 @@
 //
 // Where a program is not installed, the test is skipped with a message that says what to install; with TENANTDOOR_REQUIRE_SERVICES=1 it
 // fails. [MySQL] and [NewMySQL] are for whoever has it: elsewhere their tests are skipped. Programs start servers with [StartPostgres], [StartMariaDB] and
-// [StartRedis]; [FreeAddress] is for servers of their own. The package needs Unix and the standard library. Run by root, it runs the servers as an
+// [StartRedis]; [FreeAddress] is for servers of their own, and [NodeModules] for what npm has. The package needs Unix and the standard library. Run by root, it runs the servers as an
 // unprivileged user, as they demand.
 package testservers

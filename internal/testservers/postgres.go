@@ -78,12 +78,10 @@ func (p *postgres) sql(ctx context.Context, database, statement string) ([]byte,
 
 func (p *postgres) create(ctx context.Context, number int) (string, func(context.Context) error, error) {
 	name := fmt.Sprint("test_", number)
-	if _, err := p.sql(ctx, "postgres", "CREATE DATABASE "+name); err != nil {
-		return "", nil, err
-	}
 	address := url.URL{Scheme: "postgres", User: url.User("tenantdoor"), Path: "/" + name, RawQuery: url.Values{"host": {p.dir}, "sslmode": {"disable"}}.Encode()}
+	_, err := p.sql(ctx, "postgres", "CREATE DATABASE "+name)
 	return address.String(), func(ctx context.Context) error {
 		_, err := p.sql(ctx, "postgres", "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 		return err
-	}, nil
+	}, err
 }

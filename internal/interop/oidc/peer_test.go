@@ -3,8 +3,6 @@ package oidc_test
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"maps"
@@ -16,9 +14,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tenantdoor/tenantdoor/internal/testservers"
 )
 
-// patience is how long npm may take to install, and a peer to answer.
+// patience is how long a peer may take.
 const patience = 2 * time.Minute
 
 // peer is one of the programs in folder node. It is asked one thing at a time.
@@ -35,7 +35,7 @@ func newPeer(t *testing.T, script string, env ...string) *peer {
 	t.Helper()
 	node := program(t, "node")
 	folder := t.TempDir() // modules are looked for where the script is
-	require.NoError(t, os.Symlink(nodeModules(t), filepath.Join(folder, "node_modules")))
+	require.NoError(t, os.Symlink(testservers.NodeModules(t, "node"), filepath.Join(folder, "node_modules")))
 	for _, name := range []string{"package.json", "lines.js", "loopback.js", script} {
 		data, err := os.ReadFile(filepath.Join("node", name))
 		require.NoError(t, err)
@@ -113,45 +113,4 @@ func program(t *testing.T, name string) string {
 		absent(t, name+" is not installed (apt-get install nodejs npm)")
 	}
 	return path
-}
-
-// nodeModules installs what the lock file names, once for each state of it, outside of the repository.
-func nodeModules(t *testing.T) string {
-	t.Helper()
-	npm := program(t, "npm")
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		absent(t, "no folder for caches: "+err.Error())
-	}
-	sum := sha256.New()
-	files := map[string][]byte{}
-	for _, name := range []string{".npmrc", "package.json", "package-lock.json"} {
-		files[name], err = os.ReadFile(filepath.Join("node", name))
-		require.NoError(t, err)
-		_, _ = sum.Write(files[name]) // never fails
-	}
-	cache = filepath.Join(cache, "tenantdoor-interop")
-	installed := filepath.Join(cache, "oidc-"+hex.EncodeToString(sum.Sum(nil))[:16])
-	if _, err := os.Stat(installed); err == nil {
-		return filepath.Join(installed, "node_modules")
-	}
-	require.NoError(t, os.MkdirAll(cache, 0o700))
-	work, err := os.MkdirTemp(cache, "installing-") //nolint:usetesting // beside its final place, so that it can be renamed
-	require.NoError(t, err)
-	defer os.RemoveAll(work)
-	for name, data := range files {
-		require.NoError(t, os.WriteFile(filepath.Join(work, name), data, 0o600))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ci := exec.CommandContext(ctx, npm, "ci", "--prefer-offline")
-	ci.Dir = work
-	if out, err := ci.CombinedOutput(); err != nil {
-		absent(t, "npm ci: "+err.Error()+"\n"+string(out))
-	}
-	if err := os.Rename(work, installed); err != nil { // another test process was faster
-		_, err = os.Stat(installed)
-		require.NoError(t, err)
-	}
-	return filepath.Join(installed, "node_modules")
 }

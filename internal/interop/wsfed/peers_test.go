@@ -2,9 +2,6 @@ package wsfed_test
 
 import (
 	"bufio"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -19,9 +16,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+
+	"github.com/tenantdoor/tenantdoor/internal/testservers"
 )
 
-// patience is how long a peer may take for one thing: to start, to answer, to be installed.
+// patience is how long a peer may take for one thing: to start, to answer.
 const patience = time.Minute
 
 // absent says that a peer is not on this machine: a reason to skip, except where everything is required.
@@ -43,56 +42,12 @@ func program(t testing.TB, name, remedy string) string {
 	return path
 }
 
-// nodeModules installs the npm packages of the lock file, once for each state of it, outside of the repository. It returns the
-// folder node_modules.
-func nodeModules(t *testing.T) string {
-	t.Helper()
-	program(t, "node", "apt-get install nodejs")
-	npm := program(t, "npm", "apt-get install npm")
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		absent(t, "a cache folder", err.Error())
-	}
-	cache = filepath.Join(cache, "tenantdoor-interop")
-	sum := sha256.New()
-	files := map[string][]byte{}
-	for _, name := range []string{".npmrc", "package.json", "package-lock.json"} {
-		files[name], err = os.ReadFile(filepath.Join("node", name))
-		require.NoError(t, err)
-		_, _ = sum.Write(files[name]) // never fails
-	}
-	installed := filepath.Join(cache, hex.EncodeToString(sum.Sum(nil))[:16])
-	if _, err := os.Stat(installed); err == nil {
-		return filepath.Join(installed, "node_modules")
-	}
-
-	require.NoError(t, os.MkdirAll(cache, 0o700))
-	work, err := os.MkdirTemp(cache, "installing-") //nolint:usetesting // beside its destination, for the rename
-	require.NoError(t, err)
-	defer os.RemoveAll(work)
-	for name, data := range files {
-		require.NoError(t, os.WriteFile(filepath.Join(work, name), data, 0o600))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	ci := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--prefer-offline")
-	ci.Dir = work
-	if out, err := ci.CombinedOutput(); err != nil {
-		absent(t, "npm ci", err.Error()+"\n"+string(out))
-	}
-	if err := os.Rename(work, installed); err != nil { // somebody else was faster
-		_, err = os.Stat(installed)
-		require.NoError(t, err)
-	}
-	return filepath.Join(installed, "node_modules")
-}
-
 // startNode runs one of the programs in folder node and returns its address.
 func startNode(t *testing.T, script string, config any) string {
 	t.Helper()
-	modules := nodeModules(t)
-	command := exec.CommandContext(t.Context(), program(t, "node", "apt-get install nodejs"), filepath.Join("node", script))
-	command.Env = append(os.Environ(), "NODE_PATH="+modules, "NODE_NO_WARNINGS=1")
+	node := program(t, "node", "apt-get install nodejs")
+	command := exec.CommandContext(t.Context(), node, filepath.Join("node", script))
+	command.Env = append(os.Environ(), "NODE_PATH="+testservers.NodeModules(t, "node"), "NODE_NO_WARNINGS=1")
 	line, err := json.Marshal(config)
 	require.NoError(t, err)
 	return start(t, command, append(line, '\n'), command.StdoutPipe, func(line string) string { return line })
