@@ -45,20 +45,26 @@ func newWorld(t *testing.T, tenant, app string, change ...func(*wsfed.Config)) *
 	return w
 }
 
-// answer signs somebody in at the fake and returns what the browser brings back.
-func (w *world) answer(t *testing.T, upn string) url.Values {
+// answered is a sign-in of ours with what the browser brings back.
+type answered struct {
+	pending *wsfed.Pending
+	form    url.Values
+}
+
+// answer signs somebody in at the fake.
+func (w *world) answer(t *testing.T, upn string) answered {
 	t.Helper()
-	start, err := w.SignIn(t.Context(), wsfed.SignInRequest{Context: "ctx-1"})
+	start, pending, err := w.SignIn(t.Context(), wsfed.SignInRequest{Context: "ctx-1"})
 	require.NoError(t, err)
 	r, err := w.entra.Authenticate(t.Context(), start, upn)
 	require.NoError(t, err)
 	require.Equal(t, http.MethodPost, r.Method)
 	require.NoError(t, r.ParseForm())
-	return r.PostForm
+	return answered{pending, r.PostForm}
 }
 
-func (w *world) finish(ctx context.Context, form url.Values) (*claims.Identity, error) {
-	return w.VerifyForm(ctx, form, "ctx-1")
+func (w *world) finish(ctx context.Context, a answered) (*claims.Identity, error) {
+	return w.VerifyForm(ctx, a.form, a.pending)
 }
 
 // TestFakeEntraSignsIn is the whole way over HTTP, with metadata fetched, in each form of token and key.

@@ -16,7 +16,8 @@ func TestHostileForm(t *testing.T) {
 		return url.Values{"wa": {"wsignin1.0"}, "wctx": {"ctx-1"}, "wresult": {response(token20().signed())}}
 	}
 	d := newDoor(t)
-	id, err := d.VerifyForm(t.Context(), good(), "ctx-1")
+	mine := &wsfed.Pending{Context: "ctx-1", Begun: forgeNow}
+	id, err := d.VerifyForm(t.Context(), good(), mine)
 	require.NoError(t, err)
 	require.Equal(t, mallory, id.ObjectID)
 
@@ -41,17 +42,19 @@ func TestHostileForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d, f := newDoor(t), good()
 			change(f)
-			id, err := d.VerifyForm(t.Context(), f, "ctx-1")
+			id, err := d.VerifyForm(t.Context(), f, mine)
 			requireRefused(t, d, id, err, nil)
 		})
 	}
 	t.Run("no wctx was expected", func(t *testing.T) {
 		d, f := newDoor(t), good()
-		id, err := d.VerifyForm(t.Context(), f, "")
-		requireRefused(t, d, id, err, nil)
-		f.Del("wctx")
-		id, err = d.VerifyForm(t.Context(), f, "")
-		requireRefused(t, d, id, err, nil)
+		for _, wctx := range []string{"ctx-1", ""} {
+			f.Set("wctx", wctx)
+			id, err := d.VerifyForm(t.Context(), f, &wsfed.Pending{Begun: forgeNow})
+			require.ErrorIs(t, err, wsfed.ErrInvalid)
+			assert.Nil(t, id)
+		}
+		assert.Zero(t, d.replay.calls)
 	})
 
 	for name, tt := range map[string]struct {

@@ -95,7 +95,7 @@ func TestHostileMetadata(t *testing.T) {
 			require.Nil(t, id)
 			require.Zero(t, d.replay.calls)
 			t.Log(err)
-			start, err := d.SignIn(t.Context(), wsfed.SignInRequest{Context: "c"})
+			start, _, err := d.SignIn(t.Context(), wsfed.SignInRequest{Context: "c"})
 			if err == nil { // a browser may be sent to an endpoint before anything is verified, but to no other host than this
 				u, err := url.Parse(start)
 				require.NoError(t, err)

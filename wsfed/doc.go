@@ -1,14 +1,19 @@
 // Package wsfed is a WS-Federation passive relying party for Microsoft Entra ID, AD FS and other providers that sign SAML 1.1 or 2.0
 // assertions.
 //
-// [RelyingParty] stands alone and knows no connection; [Protocol] plugs it into an entra.Service. A host calls SignIn, sends the browser there, and
-// gives what the browser posts back to one of a ladder of entry points: [RelyingParty.VerifyRequest] for the HTTP request, [RelyingParty.VerifyForm] for the
-// form in it, [RelyingParty.Verify] for the wresult in that, [RelyingParty.VerifyToken] for a bare assertion. What comes out is a claims.Identity, or a
-// [*VerificationError] that names the check.
+// [RelyingParty] stands alone and knows no connection; [Protocol] plugs it into an entra.Service. [RelyingParty.SignIn] makes the address to send the
+// browser to, and a [Pending], which the host keeps for this browser. What the browser posts back goes to one of a ladder of entry points:
+//
+//   - [RelyingParty.VerifyRequest], with the HTTP request and the Pending, is the one to use;
+//   - [RelyingParty.VerifyForm], with the form in it and the Pending, where there is no http.Request;
+//   - [RelyingParty.Verify], with the wresult in that, and [RelyingParty.VerifyToken], with a bare assertion, know of no sign-in: that the browser asked for the
+//     answer, that the token is no older, and that the person signed in as lately as was demanded, is then the caller's to check, with Options.
+//
+// What comes out is a claims.Identity, or a [*VerificationError] that names the check.
 //
 // # The way of an answer, file by file
 //
-//   - message.go: the form. One wa, one wresult, one wctx, posted.
+//   - message.go: the form. One wa, one wresult, one wctx, posted. pending.go: the sign-in that it must answer.
 //   - gate.go, gate_names.go, document.go: one strict pass over the raw bytes, before any XML library sees them. Elements and attributes become places in
 //     these bytes; the rest of the package reads nothing else.
 //   - envelope.go: WS-Trust's envelope, or a SOAP fault. Exactly one assertion in the whole document.

@@ -2,15 +2,16 @@ package wsfed_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"html"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/entratest"
 	"github.com/tenantdoor/tenantdoor/wsfed"
 )
 
@@ -23,7 +24,53 @@ func (s onlyOnce) Remember(_ context.Context, id string, _ time.Time) (bool, err
 	return first, nil
 }
 
+// A person signs in. The fake Entra stands in for the real one; with that, Cloud and HTTPClient are left out.
 func Example() {
+	ctx := context.Background()
+	fake, err := entratest.Start(nil)
+	if err != nil {
+		panic(err)
+	}
+	defer fake.Close()
+	if err := fake.AddRedirectURI(entratest.ContosoApp, "https://auth.example.com/sso/wsfed"); err != nil {
+		panic(err)
+	}
+
+	party, err := wsfed.New(wsfed.Config{
+		Cloud:      fake.Cloud(),
+		Tenant:     entratest.ContosoID,
+		Realm:      "spn:" + entratest.ContosoApp,
+		Reply:      "https://auth.example.com/sso/wsfed",
+		Replay:     onlyOnce{},
+		HTTPClient: fake.Client(),
+	})
+	if err != nil {
+		panic(err)
+	}
+
+	// Begin: keep pending in the browser's session, send the browser to address.
+	address, pending, err := party.SignIn(ctx, wsfed.SignInRequest{Context: rand.Text()})
+	if err != nil {
+		panic(err)
+	}
+
+	// What the browser posts to the reply address.
+	r, err := fake.Authenticate(ctx, address, entratest.Ann)
+	if err != nil {
+		panic(err)
+	}
+
+	// Finish: take pending out of the session of this browser.
+	id, err := party.VerifyRequest(r, pending)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(id.Name, id.TenantID, id.ObjectID)
+	// Output: Ann Archer c0a70500-0000-4000-8000-000000000001 c0a70500-0000-4000-8000-000000000101
+}
+
+// An answer that is refused says which check it failed.
+func ExampleVerificationError() {
 	party, err := wsfed.New(wsfed.Config{
 		Tenant: "a57c1b0e-3a52-4c1c-9d5c-2d1f0c7b9e11",
 		Realm:  "spn:7f6e5d4c-3b2a-4190-8f7e-6d5c4b3a2910",
@@ -31,19 +78,19 @@ func Example() {
 		Replay: onlyOnce{},
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
-	http.HandleFunc("POST /sso/wsfed", func(w http.ResponseWriter, r *http.Request) {
-		wctx, begun := "", time.Time{} // what SignIn sent for this browser, and when, from a cookie that only this browser has
-		identity, err := party.VerifyRequest(r, wctx, wsfed.IssuedSince(begun))
-		if err != nil {
-			http.Error(w, "The sign-in was refused.", http.StatusForbidden)
-			return
-		}
-		fmt.Fprintf(w, "Hello, %s", html.EscapeString(identity.Name))
-	})
+	pending := &wsfed.Pending{Context: "of this browser", Begun: time.Now()} // as SignIn returned it
+	form := url.Values{"wa": {"wsignin1.0"}, "wresult": {"…"}, "wctx": {"of another browser"}}
+	_, err = party.VerifyForm(context.Background(), form, pending)
+	var refused *wsfed.VerificationError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Check)
+	}
+	fmt.Println(err)
 	// Output:
+	// message
+	// wsfed: token refused (message): wctx is not that of this sign-in
 }
 
 func ExampleNew() {

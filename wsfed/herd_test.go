@@ -60,7 +60,7 @@ func (h *herd) signIn(t *testing.T, change func(*Config)) error {
 	change(&c)
 	p, err := New(c)
 	if err == nil {
-		_, err = p.SignIn(t.Context(), SignInRequest{Context: "c"})
+		_, _, err = p.SignIn(t.Context(), SignInRequest{Context: "c"})
 	}
 	return err
 }

@@ -168,14 +168,14 @@ func TestMetadataIsKeptByAddress(t *testing.T) {
 	for range 2 {
 		p, err := New(other)
 		require.NoError(t, err)
-		_, err = p.SignIn(t.Context(), SignInRequest{Context: "c"})
+		_, _, err = p.SignIn(t.Context(), SignInRequest{Context: "c"})
 		require.NoError(t, err)
 	}
 	assert.Equal(t, 2, w.net.count())
 	assert.Equal(t, 2, shared.cache.Len())
 
 	w.clock.add(26 * time.Hour)
-	_, err := w.SignIn(t.Context(), SignInRequest{Context: "c"})
+	_, _, err := w.SignIn(t.Context(), SignInRequest{Context: "c"})
 	require.NoError(t, err)
 	assert.Equal(t, 1, shared.cache.Len(), "what nobody asks for is forgotten")
 }
@@ -219,7 +219,7 @@ func TestMetadataMayNotSpeakForOthers(t *testing.T) {
 			w.net.put(adfsURL, c.page)
 			err := w.signIn(t, idpKeys()[0])
 			require.ErrorIs(t, err, ErrMetadata)
-			_, err = w.SignIn(t.Context(), SignInRequest{Context: "c"})
+			_, _, err = w.SignIn(t.Context(), SignInRequest{Context: "c"})
 			require.ErrorIs(t, err, ErrMetadata)
 		})
 	}
@@ -338,7 +338,7 @@ func TestMetadataRedirectIsRefused(t *testing.T) {
 	w.config.HTTPClient = &http.Client{Transport: redirecting{}}
 	p, err := New(w.config)
 	require.NoError(t, err)
-	_, err = p.SignIn(t.Context(), SignInRequest{Context: "c"})
+	_, _, err = p.SignIn(t.Context(), SignInRequest{Context: "c"})
 	require.ErrorIs(t, err, ErrUnavailable)
 }
 

@@ -110,7 +110,7 @@ func (d *driver) open(ctx context.Context, t entra.Target, reads bool) (*Relying
 	return p, nil
 }
 
-// Begin implements entra.Driver. Its state is the time of the request.
+// Begin implements entra.Driver. Its state is the time of the request: the rest of a Pending entra keeps itself.
 func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byte, error) {
 	if q.Options.Claims != "" {
 		return "", nil, failure(entra.KindConfiguration, fmt.Errorf("%w: a claims challenge cannot be asked for over WS-Federation", ErrInvalid))
@@ -119,13 +119,13 @@ func (d *driver) Begin(ctx context.Context, q entra.BeginRequest) (string, []byt
 	if err != nil {
 		return "", nil, err
 	}
-	address, err := p.SignIn(ctx, SignInRequest{
+	address, pending, err := p.SignIn(ctx, SignInRequest{
 		Context: q.State, Params: q.Params, ForceLogin: q.Options.ForceLogin, MaxAge: q.Options.MaxAge,
 	})
 	if err != nil {
 		return "", nil, asEntraError(err, entra.KindConfiguration)
 	}
-	return address, []byte(d.env.Now().UTC().Format(time.RFC3339)), nil
+	return address, []byte(pending.Begun.UTC().Format(time.RFC3339)), nil
 }
 
 // Receive implements entra.Driver.
@@ -149,39 +149,16 @@ func (d *driver) Finish(ctx context.Context, q entra.FinishRequest) (*claims.Ide
 	if err != nil {
 		return nil, nil, err
 	}
-	options, err := demanded(q)
+	begun, err := time.Parse(time.RFC3339, string(q.ProtocolState))
 	if err != nil {
-		return nil, nil, asEntraError(err, entra.KindToken)
+		return nil, nil, asEntraError(refuse(CheckIssued, "it is not known when the sign-in began"), entra.KindToken)
 	}
-	m, err := ParseMessage(q.Arrival.Method, q.Arrival.Query, q.Arrival.Form)
-	if err == nil && m.Action != ActionSignIn {
-		err = refuse(CheckMessage, "the message is not the answer to a sign-in")
-	}
-	if err != nil {
-		return nil, nil, asEntraError(err, entra.KindToken)
-	}
-	identity, err := p.VerifyForm(ctx, q.Arrival.Form, q.State, options...)
+	pending := &Pending{Context: q.State, ForceLogin: q.Options.ForceLogin, MaxAge: q.Options.MaxAge, Begun: begun}
+	identity, err := p.verifyMessage(ctx, q.Arrival.Method, q.Arrival.Query, q.Arrival.Form, pending)
 	if err != nil {
 		return nil, nil, asEntraError(err, entra.KindToken)
 	}
 	return identity, nil, nil
-}
-
-// demanded turns the time of the request and the host's demands into what the token must say. A maximum age counts back from the request, because the person
-// may take their time on the way.
-func demanded(q entra.FinishRequest) ([]Option, error) {
-	begun, err := time.Parse(time.RFC3339, string(q.ProtocolState))
-	if err != nil {
-		return nil, refuse(CheckIssued, "it is not known when the sign-in began")
-	}
-	options := []Option{IssuedSince(begun)}
-	switch {
-	case q.Options.ForceLogin:
-		options = append(options, AuthenticatedSince(begun))
-	case q.Options.MaxAge != 0:
-		options = append(options, AuthenticatedSince(begun.Add(-q.Options.MaxAge)))
-	}
-	return options, nil
 }
 
 // SignOut implements entra.SignOuter.

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -310,43 +309,4 @@ func TestOurMetadataDocument(t *testing.T) {
 	}
 	_, err = Protocol{DecryptionKeys: failing}.MetadataDocument(t.Context(), c, idpReply)
 	require.ErrorIs(t, err, ErrUnavailable)
-}
-
-func TestVerifyRequest(t *testing.T) {
-	request := func(method, target, body string) *http.Request {
-		r, err := http.NewRequestWithContext(t.Context(), method, "https://auth.example.com/sso/wsfed"+target, strings.NewReader(body))
-		require.NoError(t, err)
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		return r
-	}
-	w := newWorld(t)
-	form := func() string {
-		return url.Values{"wa": {ActionSignIn}, "wctx": {"s1"}, "wresult": {idpKeys()[0].answer(t, idpToken{})}}.Encode()
-	}
-	id, err := w.VerifyRequest(request(http.MethodPost, "?region=eu", form()), "s1")
-	require.NoError(t, err)
-	require.Equal(t, idpObject, id.ObjectID)
-	w.replay.calls = 0
-	text := request(http.MethodPost, "", form())
-	text.Header.Set("Content-Type", "text/plain")
-	for name, r := range map[string]*http.Request{
-		"GET":                request(http.MethodGet, "?"+form(), ""),
-		"query of a POST":    request(http.MethodPost, "?"+form(), ""),
-		"both":               request(http.MethodPost, "?wctx=s1", form()),
-		"clean-up":           request(http.MethodGet, "?wa=wsignoutcleanup1.0", ""),
-		"not a form":         text,
-		"malformed":          request(http.MethodPost, "", "wa=%zz"),
-		"too large":          request(http.MethodPost, "", form()+"&x="+strings.Repeat("x", 512<<10)),
-		"another's wctx":     request(http.MethodPost, "", strings.Replace(form(), "wctx=s1", "wctx=s2", 1)),
-		"no wctx":            request(http.MethodPost, "", strings.Replace(form(), "wctx=s1&", "", 1)),
-		"query is malformed": request(http.MethodPost, "?%zz", form()),
-	} {
-		id, err := w.VerifyRequest(r, "s1")
-		require.Error(t, err, name)
-		requireCheck(t, err, CheckMessage)
-		assert.Nil(t, id, name)
-	}
-	_, err = w.VerifyRequest(request(http.MethodPost, "", strings.Replace(form(), "wctx=s1", "wctx=", 1)), "")
-	requireCheck(t, err, CheckMessage)
-	assert.Zero(t, w.replay.calls)
 }

@@ -162,13 +162,13 @@ func New(c Config) (*RelyingParty, error) {
 	return &RelyingParty{c: c, authority: *a}, nil
 }
 
-// Option is a demand of one sign-in.
+// Option is a demand on the token, for who calls Verify or VerifyToken. VerifyRequest and VerifyForm make these demands themselves, from the Pending.
 type Option func(*demands)
 
 type demands struct{ authenticated, issued time.Time }
 
-// AuthenticatedSince demands that the person proved who they are at t or later (less Config.Skew), by the token's own word. It is how
-// SignInRequest.ForceLogin and MaxAge are checked on return: t is the time of the request, less the maximum age.
+// AuthenticatedSince demands that the person proved who they are at t or later (less Config.Skew, of which at most a minute counts), by the token's own word. It is
+// how SignInRequest.ForceLogin and MaxAge are checked on return: t is the time of the request, less the maximum age.
 func AuthenticatedSince(t time.Time) Option { return func(d *demands) { d.authenticated = t } }
 
 // IssuedSince demands that the token was issued at t or later (less Config.Skew), by its own word: t is the time of the request that it answers.
@@ -176,22 +176,26 @@ func AuthenticatedSince(t time.Time) Option { return func(d *demands) { d.authen
 // themselves, for as long as it is valid, were it unused or forgotten by the replay store. This ends that Config.Skew after the token was issued.
 func IssuedSince(t time.Time) Option { return func(d *demands) { d.issued = t } }
 
-// VerifyRequest verifies what a browser posted to the reply address: a form of at most 512 KB. wctx is what the sign-in of this very browser sent
-// as SignInRequest.Context; it must be there and come back unchanged. For the errors see Verify.
-func (p *RelyingParty) VerifyRequest(r *http.Request, wctx string, o ...Option) (*claims.Identity, error) {
+// VerifyRequest verifies what a browser posted to the reply address: a form of at most 512 KB. pending is what SignIn returned for this very browser; the
+// caller uses it no second time. It is all that is needed: wctx must come back unchanged, the token must be no older than the sign-in, and must say
+// that ForceLogin and MaxAge were met. The error wraps ErrInvalid where pending is incomplete; else see Verify.
+func (p *RelyingParty) VerifyRequest(r *http.Request, pending *Pending) (*claims.Identity, error) {
 	a, err := entra.ReadArrival(r)
 	if err != nil {
 		return nil, &VerificationError{CheckMessage, errors.New("the request cannot be read: not a form, malformed or too large")}
 	}
-	return p.verifyMessage(r.Context(), a.Method, a.Query, a.Form, wctx, o)
+	return p.verifyMessage(r.Context(), a.Method, a.Query, a.Form, pending)
 }
 
-// VerifyForm verifies the fields of the posted form, of the body alone. For wctx see VerifyRequest, for the errors Verify.
-func (p *RelyingParty) VerifyForm(ctx context.Context, form url.Values, wctx string, o ...Option) (*claims.Identity, error) {
-	return p.verifyMessage(ctx, http.MethodPost, nil, form, wctx, o)
+// VerifyForm verifies the fields of the posted form, of the body alone, as VerifyRequest does.
+func (p *RelyingParty) VerifyForm(ctx context.Context, form url.Values, pending *Pending) (*claims.Identity, error) {
+	return p.verifyMessage(ctx, http.MethodPost, nil, form, pending)
 }
 
-func (p *RelyingParty) verifyMessage(ctx context.Context, method string, query, form url.Values, wctx string, o []Option) (*claims.Identity, error) {
+func (p *RelyingParty) verifyMessage(ctx context.Context, method string, query, form url.Values, pending *Pending) (*claims.Identity, error) {
+	if err := pending.check(); err != nil {
+		return nil, err
+	}
 	m, err := ParseMessage(method, query, form)
 	if err != nil {
 		return nil, err
@@ -199,13 +203,15 @@ func (p *RelyingParty) verifyMessage(ctx context.Context, method string, query, 
 	if m.Action != ActionSignIn {
 		return nil, refuse(CheckMessage, "the message is not the answer to a sign-in")
 	}
-	if wctx == "" || subtle.ConstantTimeCompare([]byte(m.Context), []byte(wctx)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(m.Context), []byte(pending.Context)) != 1 {
 		return nil, refuse(CheckMessage, "wctx is not that of this sign-in")
 	}
-	return p.Verify(ctx, []byte(m.Result), o...)
+	return p.Verify(ctx, []byte(m.Result), pending.demands()...)
 }
 
-// Verify verifies a wresult: a RequestSecurityTokenResponse, or a collection of one. The caller has compared wctx.
+// Verify verifies a wresult: a RequestSecurityTokenResponse, or a collection of one. It knows of no sign-in, so it does not check that this browser asked
+// for the answer: the caller has compared wctx, in constant time. Nor does it check that the token belongs to that sign-in and not to an
+// earlier one, without IssuedSince, or how long ago the person proved who they are, without AuthenticatedSince. VerifyRequest and VerifyForm check all three.
 //
 // The error is a *VerificationError when the answer was refused, with a *FaultError in it when the provider sent a SOAP fault, and wraps
 // ErrUnavailable when the metadata or the replay store was out of reach, or ErrMetadata when the metadata may not speak for the configured provider.
@@ -221,7 +227,7 @@ func (p *RelyingParty) Verify(ctx context.Context, wresult []byte, o ...Option) 
 	return p.verify(ctx, &d, token, o)
 }
 
-// VerifyToken verifies a bare assertion, out of its envelope. For the errors see Verify.
+// VerifyToken verifies a bare assertion, out of its envelope. For what it does not check, and for the errors, see Verify.
 func (p *RelyingParty) VerifyToken(ctx context.Context, token []byte, o ...Option) (*claims.Identity, error) {
 	d, err := parse(token, tokenLimits)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"math/big"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -256,31 +255,6 @@ func TestIssuedSince(t *testing.T) {
 	require.NoError(t, verify(idpNow.Add(-time.Hour)), "the person took their time")
 	require.NoError(t, verify(idpNow.Add(DefaultSkew+time.Millisecond)), "the token's times may be whole seconds")
 	requireCheck(t, verify(idpNow.Add(DefaultSkew+time.Second)), CheckIssued)
-}
-
-func TestVerifyForm(t *testing.T) {
-	w := newWorld(t)
-	form := func() url.Values {
-		return url.Values{"wa": {"wsignin1.0"}, "wctx": {"state"}, "wresult": {idpKeys()[0].answer(t, idpToken{})}}
-	}
-	_, err := w.VerifyForm(t.Context(), form(), "state")
-	require.NoError(t, err)
-	for name, change := range map[string]func(url.Values){
-		"another browser's": func(v url.Values) { v.Set("wctx", "other") },
-		"missing":           func(v url.Values) { v.Del("wctx") },
-		"twice":             func(v url.Values) { v.Add("wctx", "state") },
-		"no token":          func(v url.Values) { v.Add("wresult", "") },
-	} {
-		v := form()
-		change(v)
-		_, err := w.VerifyForm(t.Context(), v, "state")
-		requireCheck(t, err, CheckMessage)
-		_ = name
-	}
-	v := form()
-	v.Set("wctx", "")
-	_, err = w.VerifyForm(t.Context(), v, "")
-	requireCheck(t, err, CheckMessage)
 }
 
 func TestFault(t *testing.T) {

@@ -25,32 +25,38 @@ type SignInRequest struct {
 	//	prompt        wfresh=0 for "login"; other values have no counterpart and are left out
 	//	max_age       wfresh, seconds becoming whole minutes
 	//
-	// They are hints: to have the answer checked, use ForceLogin or MaxAge with AuthenticatedSince. Each has one value of at most 512 bytes
+	// They are hints: only what ForceLogin and MaxAge demand is checked in the answer. Each has one value of at most 512 bytes
 	// on one line. The protocol's own names are refused.
 	Params url.Values
-	// ForceLogin demands that the person proves who they are again.
+	// ForceLogin demands that the person proves who they are again, after this request. VerifyRequest and VerifyForm refuse a token that does not say so.
 	ForceLogin bool
-	// MaxAge, when not 0, demands it where the last proof is older. Providers count in minutes: what is left over is cut off.
+	// MaxAge, when not 0, demands it where the last proof is older than this, counted back from this request. In the request providers count in minutes:
+	// what is left over is cut off there.
 	MaxAge time.Duration
 }
 
-// SignIn returns where to send the browser. The endpoint is that of the provider's metadata. The error wraps ErrInvalid where q cannot be
-// sent, and ErrUnavailable or ErrMetadata as that of Verify does.
-func (p *RelyingParty) SignIn(ctx context.Context, q SignInRequest) (string, error) {
+// SignIn returns the address to send the browser to, and what VerifyRequest or VerifyForm will need. The endpoint is that of the provider's metadata. The
+// error wraps ErrInvalid where q cannot be sent, and ErrUnavailable or ErrMetadata as that of Verify does.
+func (p *RelyingParty) SignIn(ctx context.Context, q SignInRequest) (string, *Pending, error) {
 	if q.Context == "" {
-		return "", fmt.Errorf("%w: sign-in request without a Context: the answer could not be bound to this browser", ErrInvalid)
+		return "", nil, fmt.Errorf("%w: sign-in request without a Context: the answer could not be bound to this browser", ErrInvalid)
 	}
 	params, err := p.translate(q)
 	if err != nil {
-		return "", fmt.Errorf("%w: sign-in request: %w", ErrInvalid, err)
+		return "", nil, fmt.Errorf("%w: sign-in request: %w", ErrInvalid, err)
 	}
-	return p.address(ctx, params, url.Values{
+	pending := &Pending{Context: q.Context, ForceLogin: q.ForceLogin, MaxAge: q.MaxAge, Begun: p.c.Now()}
+	address, err := p.address(ctx, params, url.Values{
 		"wa":      {ActionSignIn},
 		"wtrealm": {p.c.Realm},
 		"wreply":  {p.c.Reply},
-		"wctx":    {q.Context},
-		"wct":     {p.c.Now().UTC().Format("2006-01-02T15:04:05Z")},
+		"wctx":    {pending.Context},
+		"wct":     {pending.Begun.UTC().Format("2006-01-02T15:04:05Z")},
 	})
+	if err != nil {
+		return "", nil, err
+	}
+	return address, pending, nil
 }
 
 // SignOutRequest asks for the address of a sign-out.
@@ -95,10 +101,10 @@ func (p *RelyingParty) translate(q SignInRequest) (url.Values, error) {
 	}
 	minutes := strconv.FormatInt(int64(q.MaxAge/time.Minute), 10)
 	switch {
-	case q.ForceLogin:
-		out.Set("wfresh", "0")
 	case q.MaxAge < 0:
 		return nil, errors.New("MaxAge is negative")
+	case q.ForceLogin:
+		out.Set("wfresh", "0")
 	case q.MaxAge > 0 && out.Has("wfresh"):
 		out.Set("wfresh", fewerMinutes(minutes, out.Get("wfresh")))
 	case q.MaxAge > 0:

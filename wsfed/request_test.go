@@ -14,7 +14,7 @@ import (
 func signInQuery(t testing.TB, p *RelyingParty, q SignInRequest) url.Values {
 	t.Helper()
 	q.Context = "state"
-	address, err := p.SignIn(t.Context(), q)
+	address, _, err := p.SignIn(t.Context(), q)
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
@@ -23,14 +23,16 @@ func signInQuery(t testing.TB, p *RelyingParty, q SignInRequest) url.Values {
 
 func TestSignInRequest(t *testing.T) {
 	w := newWorld(t)
-	address, err := w.SignIn(t.Context(), SignInRequest{Context: "state"})
+	address, pending, err := w.SignIn(t.Context(), SignInRequest{Context: "state", ForceLogin: true, MaxAge: time.Hour})
 	require.NoError(t, err)
+	assert.Equal(t, &Pending{Context: "state", ForceLogin: true, MaxAge: time.Hour, Begun: idpNow}, pending)
 	assert.True(t, strings.HasPrefix(address, idpLogin+"/"+idpTenant+"/wsfed?"))
 	assert.Equal(t, url.Values{
 		"wa": {"wsignin1.0"}, "wtrealm": {idpRealm}, "wreply": {idpReply}, "wctx": {"state"}, "wct": {"2030-01-02T03:04:05Z"},
 	}, signInQuery(t, w.RelyingParty, SignInRequest{}))
-	_, err = w.SignIn(t.Context(), SignInRequest{})
-	require.Error(t, err, "nothing would bind the answer to the browser")
+	_, pending, err = w.SignIn(t.Context(), SignInRequest{})
+	require.ErrorIs(t, err, ErrInvalid, "nothing would bind the answer to the browser")
+	assert.Nil(t, pending)
 }
 
 func TestSignInParametersAreTranslated(t *testing.T) {
@@ -93,14 +95,17 @@ func TestSignInParametersAreRefused(t *testing.T) {
 		"max_age huge":       {"max_age": {"99999999999999999999"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address, err := w.SignIn(t.Context(), SignInRequest{Context: "state", Params: params})
+			address, pending, err := w.SignIn(t.Context(), SignInRequest{Context: "state", Params: params})
 			require.Error(t, err)
 			assert.Empty(t, address)
+			assert.Nil(t, pending)
 			assert.NotContains(t, err.Error(), "evil")
 		})
 	}
-	_, err := w.SignIn(t.Context(), SignInRequest{Context: "state", MaxAge: -1})
-	require.Error(t, err)
+	for _, force := range []bool{false, true} {
+		_, _, err := w.SignIn(t.Context(), SignInRequest{Context: "state", MaxAge: -1, ForceLogin: force})
+		require.ErrorIs(t, err, ErrInvalid)
+	}
 }
 
 // The endpoint comes from metadata, which could try to set what is ours.
@@ -108,8 +113,9 @@ func TestEndpointMaySetNothingOfOurs(t *testing.T) {
 	for _, query := range []string{"wreply=https%3A%2F%2Fevil.invalid", "WTREALM=x", "wctx=y", "wreqptr=z", "a=1&a=2", "%zz"} {
 		w := newWorld(t)
 		w.net.put(tenantMetadataURL(idpTenant), idpMetadata(sts, idpLogin+"/wsfed?"+strings.ReplaceAll(query, "&", "&amp;"), idpKeys()[0]))
-		_, err := w.SignIn(t.Context(), SignInRequest{Context: "state"})
+		_, pending, err := w.SignIn(t.Context(), SignInRequest{Context: "state"})
 		require.Error(t, err, query)
+		assert.Nil(t, pending)
 	}
 	w := newWorld(t)
 	w.net.put(tenantMetadataURL(idpTenant), idpMetadata(sts, idpLogin+"/wsfed?policy=B2C_1", idpKeys()[0]))

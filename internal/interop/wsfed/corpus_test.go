@@ -129,7 +129,8 @@ func fromFake(t *testing.T) []*sample {
 		config := wsfed.Config{Realm: "spn:" + client, Cloud: fake.Cloud(), Tenant: entratest.ContosoID, Provider: provider, Reply: reply, Replay: memory.NewReplay()}
 		party, err := wsfed.New(config)
 		require.NoError(t, err)
-		answer, err := fake.Authenticate(t.Context(), signInURL(t, party, "state", nil), entratest.Ann)
+		address, _ := begin(t, party, "state", nil)
+		answer, err := fake.Authenticate(t.Context(), address, entratest.Ann)
 		require.NoError(t, err)
 		require.NoError(t, answer.ParseForm())
 		samples = append(samples, &sample{
@@ -155,7 +156,8 @@ func fromNPM(t *testing.T) []*sample {
 	var samples []*sample
 	for name := range endpoints {
 		party := newRelyingParty(t, provider.metadata(path(name)), npmIssuer)
-		document := provider.answer(t, party, "state").Get("wresult")
+		form, _ := provider.answer(t, party, "state")
+		document := form.Get("wresult")
 		samples = append(samples, elsewhere(name, document, npmIssuer, provider.keys.parsed))
 	}
 	return samples
@@ -176,7 +178,8 @@ func path(name string) string {
 func fromPHP(t *testing.T) []*sample {
 	t.Helper()
 	provider := startSimpleSAMLphp(t)
-	answer := provider.signIn(t, newBrowser(t), signInURL(t, provider.party(t), "state", nil), "ann", "anns password")
+	address, _ := begin(t, provider.party(t), "state", nil)
+	answer := provider.signIn(t, newBrowser(t), address, "ann", "anns password")
 	s := elsewhere("SimpleSAMLphp", requireAnswer(t, answer).Get("wresult"), phpIssuer, provider.keys.parsed)
 	s.config.AllowMissingConfirmation = true
 	return []*sample{s}

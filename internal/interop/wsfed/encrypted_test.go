@@ -60,21 +60,21 @@ func TestNPMProviderEncrypted(t *testing.T) {
 	for endpoint, element := range elements {
 		t.Run(endpoint, func(t *testing.T) {
 			party := newRelyingParty(t, provider.metadata(endpoint), npmIssuer, decryptWith(t, before, ours))
-			form := provider.answer(t, party, "state")
+			form, pending := provider.answer(t, party, "state")
 			require.Contains(t, form.Get("wresult"), element)
 			require.NotContains(t, form.Get("wresult"), "ann@example.com")
 
 			for name, keys := range map[string][]pair{"no key": nil, "other keys": {before, stranger}} {
 				closed := newRelyingParty(t, provider.metadata(endpoint), npmIssuer, decryptWith(t, keys...))
-				_, err := closed.VerifyForm(t.Context(), form, "state")
+				_, err := closed.VerifyForm(t.Context(), form, pending)
 				requireRefused(t, err, wsfed.CheckEncrypted)
 				require.ErrorIs(t, err, wsfed.ErrEncrypted, name)
 			}
-			id, err := party.VerifyForm(t.Context(), form, "state")
+			id, err := party.VerifyForm(t.Context(), form, pending)
 			require.NoError(t, err)
 			assert.Equal(t, "ann-1", id.Subject)
 			assert.Equal(t, `O'Neil & "Söhne"`, id.FamilyName)
-			_, err = party.VerifyForm(t.Context(), form, "state")
+			_, err = party.VerifyForm(t.Context(), form, pending)
 			requireRefused(t, err, wsfed.CheckReplay)
 		})
 	}
@@ -107,9 +107,9 @@ func TestNPMProviderEncryptedRefused(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			party := newRelyingParty(t, provider.metadata(name), npmIssuer, decryptWith(t, ours))
-			form := provider.answer(t, party, "state")
+			form, pending := provider.answer(t, party, "state")
 			require.Contains(t, form.Get("wresult"), "Encrypted")
-			id, err := party.VerifyForm(t.Context(), form, "state")
+			id, err := party.VerifyForm(t.Context(), form, pending)
 			requireRefused(t, err, c.check)
 			require.Nil(t, id)
 		})
@@ -117,7 +117,7 @@ func TestNPMProviderEncryptedRefused(t *testing.T) {
 
 	t.Run("altered, always with the same words", func(t *testing.T) {
 		party := newRelyingParty(t, provider.metadata("good"), npmIssuer, decryptWith(t, ours))
-		form := provider.answer(t, party, "state")
+		form, pending := provider.answer(t, party, "state")
 		good := form.Get("wresult")
 		ciphers := regexp.MustCompile(`CipherValue>([^<]+)<`).FindAllStringSubmatchIndex(good, -1)
 		require.Len(t, ciphers, 2, "of the key and of the token")
@@ -127,19 +127,19 @@ func TestNPMProviderEncryptedRefused(t *testing.T) {
 				altered := []byte(good)
 				altered[place] = map[bool]byte{true: 'B', false: 'A'}[altered[place] == 'A']
 				form.Set("wresult", string(altered))
-				_, err := party.VerifyForm(t.Context(), form, "state")
+				_, err := party.VerifyForm(t.Context(), form, pending)
 				requireRefused(t, err, wsfed.CheckEncrypted)
 				said[err.Error()] = true
 			}
 		}
 		form.Set("wresult", strings.ReplaceAll(good, xmlenc+"aes256-cbc", xmlenc11+"aes256-gcm"))
-		_, err := party.VerifyForm(t.Context(), form, "state")
+		_, err := party.VerifyForm(t.Context(), form, pending)
 		requireRefused(t, err, wsfed.CheckEncrypted)
 		said[err.Error()] = true
 		require.Len(t, said, 1)
 
 		form.Set("wresult", good)
-		_, err = party.VerifyForm(t.Context(), form, "state")
+		_, err = party.VerifyForm(t.Context(), form, pending)
 		require.NoError(t, err)
 	})
 }

@@ -69,12 +69,12 @@ func newRelyingParty(t *testing.T, metadata, issuer string, change ...func(*wsfe
 	return p
 }
 
-// signInURL is a request of ours, with the state that must come back.
-func signInURL(t *testing.T, p *wsfed.RelyingParty, wctx string, params url.Values) string {
+// begin is a request of ours, with the state that must come back.
+func begin(t *testing.T, p *wsfed.RelyingParty, wctx string, params url.Values) (address string, pending *wsfed.Pending) {
 	t.Helper()
-	address, err := p.SignIn(t.Context(), wsfed.SignInRequest{Context: wctx, Params: params})
+	address, pending, err := p.SignIn(t.Context(), wsfed.SignInRequest{Context: wctx, Params: params})
 	require.NoError(t, err)
-	return address
+	return address, pending
 }
 
 // requireAnswer: the page is a provider's answer, on its way to us.

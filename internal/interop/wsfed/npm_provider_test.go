@@ -50,11 +50,11 @@ func (p npmProvider) metadata(endpoint string) string {
 }
 
 // answer goes the way to the provider and back, as ann. The hint that names her arrives under AD FS's name for it.
-func (p npmProvider) answer(t *testing.T, party *wsfed.RelyingParty, wctx string) url.Values {
+func (p npmProvider) answer(t *testing.T, party *wsfed.RelyingParty, wctx string) (url.Values, *wsfed.Pending) {
 	t.Helper()
-	start := signInURL(t, party, wctx, url.Values{"login_hint": {"ann"}})
+	start, pending := begin(t, party, wctx, url.Values{"login_hint": {"ann"}})
 	require.True(t, strings.HasPrefix(start, p.url+"/"), "the endpoint is the metadata's")
-	return requireAnswer(t, newBrowser(t).get(t, start))
+	return requireAnswer(t, newBrowser(t).get(t, start)), pending
 }
 
 // TestNPMProvider: npm's wsfed and saml sign people in at our relying party, from its metadata to the identity.
@@ -67,13 +67,13 @@ func TestNPMProvider(t *testing.T) {
 		t.Run(endpoint, func(t *testing.T) {
 			party := newRelyingParty(t, provider.metadata(endpoint), npmIssuer)
 			const wctx = `st"a<t>e&` // must survive two pages of HTML
-			form := provider.answer(t, party, wctx)
+			form, pending := provider.answer(t, party, wctx)
 			require.Equal(t, wctx, form.Get("wctx"))
 
-			_, err := party.VerifyForm(t.Context(), form, "another browser's")
+			_, err := party.VerifyForm(t.Context(), form, &wsfed.Pending{Context: "another browser's", Begun: pending.Begun})
 			requireRefused(t, err, wsfed.CheckMessage)
 
-			id, err := party.VerifyForm(t.Context(), form, wctx)
+			id, err := party.VerifyForm(t.Context(), form, pending)
 			require.NoError(t, err)
 			assert.Equal(t, npmIssuer, id.Issuer)
 			assert.Equal(t, "ann-1", id.Subject)
@@ -86,7 +86,7 @@ func TestNPMProvider(t *testing.T) {
 			assert.Equal(t, []any{"R&D", "Ops"}, id.Raw[passportClaim+"departments"])
 			assert.Empty(t, id.TenantID+id.ObjectID, "Entra's ids are Entra's to give")
 
-			_, err = party.VerifyForm(t.Context(), form, wctx)
+			_, err = party.VerifyForm(t.Context(), form, pending)
 			requireRefused(t, err, wsfed.CheckReplay)
 		})
 	}
@@ -97,7 +97,8 @@ func TestNPMProvider(t *testing.T) {
 func TestNPMProviderFromTheFuture(t *testing.T) {
 	provider := startNPMProvider(t, map[string]options{"own": {"token": "own", "lifetime": 3600}})
 	party := newRelyingParty(t, provider.metadata("own"), npmIssuer)
-	_, err := party.VerifyForm(t.Context(), provider.answer(t, party, "state"), "state")
+	form, pending := provider.answer(t, party, "state")
+	_, err := party.VerifyForm(t.Context(), form, pending)
 	requireRefused(t, err, wsfed.CheckNotYetValid)
 }
 
@@ -130,7 +131,8 @@ func TestNPMProviderRefused(t *testing.T) {
 	refused := func(name string, check wsfed.Check) {
 		t.Run(name, func(t *testing.T) {
 			party := newRelyingParty(t, provider.metadata(name), npmIssuer)
-			id, err := party.VerifyForm(t.Context(), provider.answer(t, party, "state"), "state")
+			form, pending := provider.answer(t, party, "state")
+			id, err := party.VerifyForm(t.Context(), form, pending)
 			requireRefused(t, err, check)
 			require.Nil(t, id)
 		})
@@ -146,13 +148,15 @@ func TestNPMProviderRefused(t *testing.T) {
 	for _, name := range []string{"sha1-signature-11", "sha1-digest-20"} {
 		t.Run(name+" where it is allowed", func(t *testing.T) {
 			party := newRelyingParty(t, provider.metadata(name), npmIssuer, func(c *wsfed.Config) { c.InsecureSHA1 = true })
-			_, err := party.VerifyForm(t.Context(), provider.answer(t, party, "state"), "state")
+			form, pending := provider.answer(t, party, "state")
+			_, err := party.VerifyForm(t.Context(), form, pending)
 			require.NoError(t, err)
 		})
 	}
 	t.Run("somebody unknown", func(t *testing.T) {
 		party := newRelyingParty(t, provider.metadata("jwt"), npmIssuer)
-		p := newBrowser(t).get(t, signInURL(t, party, "state", url.Values{"login_hint": {"eve"}}))
+		start, _ := begin(t, party, "state", url.Values{"login_hint": {"eve"}})
+		p := newBrowser(t).get(t, start)
 		require.Equal(t, http.StatusUnauthorized, p.status)
 	})
 }
@@ -172,18 +176,18 @@ func TestNPMProviderTampered(t *testing.T) {
 		} {
 			t.Run(endpoint+"/"+name, func(t *testing.T) {
 				party := newRelyingParty(t, provider.metadata(endpoint), npmIssuer)
-				form := provider.answer(t, party, "state")
+				form, pending := provider.answer(t, party, "state")
 				good := form.Get("wresult")
 				require.Contains(t, good, change[0])
 				form.Set("wresult", strings.ReplaceAll(good, change[0], change[1]))
-				id, err := party.VerifyForm(t.Context(), form, "state")
+				id, err := party.VerifyForm(t.Context(), form, pending)
 				var refused *wsfed.VerificationError
 				require.ErrorAs(t, err, &refused)
 				require.Contains(t, []wsfed.Check{wsfed.CheckSignature, wsfed.CheckXML}, refused.Check)
 				require.Nil(t, id)
 
 				form.Set("wresult", good)
-				_, err = party.VerifyForm(t.Context(), form, "state")
+				_, err = party.VerifyForm(t.Context(), form, pending)
 				require.NoError(t, err, "and the refusal used nothing up")
 			})
 		}
@@ -195,19 +199,19 @@ func TestNPMProviderMetadata(t *testing.T) {
 	provider := startNPMProvider(t, map[string]options{"saml20": {"token": "2.0"}})
 	t.Run("another issuer than the configured one", func(t *testing.T) {
 		party := newRelyingParty(t, provider.metadata("saml20"), "urn:interop:other")
-		_, err := party.SignIn(t.Context(), wsfed.SignInRequest{Context: "state"})
+		_, _, err := party.SignIn(t.Context(), wsfed.SignInRequest{Context: "state"})
 		require.ErrorIs(t, err, wsfed.ErrMetadata)
 	})
 	t.Run("an unsigned document where a signed one is demanded", func(t *testing.T) {
 		party := newRelyingParty(t, provider.metadata("saml20"), npmIssuer, func(c *wsfed.Config) {
 			c.MetadataSigners = append(c.MetadataSigners, provider.keys.parsed)
 		})
-		_, err := party.SignIn(t.Context(), wsfed.SignInRequest{Context: "state"})
+		_, _, err := party.SignIn(t.Context(), wsfed.SignInRequest{Context: "state"})
 		require.ErrorIs(t, err, wsfed.ErrMetadata)
 	})
 	t.Run("no document", func(t *testing.T) {
 		party := newRelyingParty(t, provider.metadata("nowhere"), npmIssuer)
-		_, err := party.SignIn(t.Context(), wsfed.SignInRequest{Context: "state"})
+		_, _, err := party.SignIn(t.Context(), wsfed.SignInRequest{Context: "state"})
 		require.ErrorIs(t, err, wsfed.ErrUnavailable)
 	})
 }

@@ -85,7 +85,7 @@ func (p phpProvider) signIn(t *testing.T, b *browser, address, name, password st
 func TestSimpleSAMLphp(t *testing.T) {
 	provider := startSimpleSAMLphp(t)
 	party, b := provider.party(t), newBrowser(t)
-	start := signInURL(t, party, "state-1", nil)
+	start, pending := begin(t, party, "state-1", nil)
 	require.True(t, strings.HasPrefix(start, provider.url+"/module.php/adfs/idp/prp.php?"), "the endpoint is the metadata's")
 
 	again := provider.signIn(t, b, start, "ann", "a wrong password")
@@ -93,7 +93,7 @@ func TestSimpleSAMLphp(t *testing.T) {
 	require.Contains(t, again.form.fields, "password", "the provider asks again")
 	form := requireAnswer(t, b.submit(t, again, url.Values{"username": {"ann"}, "password": {"anns password"}}))
 
-	id, err := party.VerifyForm(t.Context(), form, "state-1")
+	id, err := party.VerifyForm(t.Context(), form, pending)
 	require.NoError(t, err)
 	assert.Equal(t, phpIssuer, id.Issuer)
 	assert.Equal(t, "ann-1", id.Subject)
@@ -101,12 +101,13 @@ func TestSimpleSAMLphp(t *testing.T) {
 	assert.Equal(t, oddName, id.Raw["http://schemas.xmlsoap.org/claims/cn"])
 	assert.Equal(t, []any{"R&D", "Ops"}, id.Raw["http://schemas.microsoft.com/ws/2008/06/identity/claims/role"])
 	assert.False(t, id.AuthTime.IsZero())
-	_, err = party.VerifyForm(t.Context(), form, "state-1")
+	_, err = party.VerifyForm(t.Context(), form, pending)
 	requireRefused(t, err, wsfed.CheckReplay)
 
 	t.Run("single sign-on", func(t *testing.T) {
-		form := requireAnswer(t, b.get(t, signInURL(t, party, "state-2", nil)))
-		id, err := party.VerifyForm(t.Context(), form, "state-2")
+		start, pending := begin(t, party, "state-2", nil)
+		form := requireAnswer(t, b.get(t, start))
+		id, err := party.VerifyForm(t.Context(), form, pending)
 		require.NoError(t, err)
 		require.Equal(t, "ann-1", id.Subject)
 	})
@@ -137,8 +138,9 @@ func TestSimpleSAMLphp(t *testing.T) {
 		// We send nobody to an address from a message; the person's browser goes back by itself.
 		require.Equal(t, after, location(cleanup.Query().Get("wreply")).String())
 
-		form := requireAnswer(t, provider.signIn(t, b, signInURL(t, party, "state-3", nil), "ben", "bens password"))
-		id, err := party.VerifyForm(t.Context(), form, "state-3")
+		start, pending := begin(t, party, "state-3", nil)
+		form := requireAnswer(t, provider.signIn(t, b, start, "ben", "bens password"))
+		id, err := party.VerifyForm(t.Context(), form, pending)
 		require.NoError(t, err)
 		require.Equal(t, "ben-2", id.Subject, "somebody else at the same browser")
 	})
@@ -149,10 +151,12 @@ func TestSimpleSAMLphpRefused(t *testing.T) {
 	provider := startSimpleSAMLphp(t)
 	b := newBrowser(t)
 	party := provider.party(t)
-	mine := requireAnswer(t, provider.signIn(t, b, signInURL(t, party, "state", nil), "ann", "anns password"))
+	start, pending := begin(t, party, "state", nil)
+	mine := requireAnswer(t, provider.signIn(t, b, start, "ann", "anns password"))
 
 	other := provider.party(t, func(c *wsfed.Config) { c.Realm = "urn:interop:other" })
-	theirs := requireAnswer(t, b.get(t, signInURL(t, other, "state", nil)))
+	start, others := begin(t, other, "state", nil)
+	theirs := requireAnswer(t, b.get(t, start))
 	stranger := newPair(t)
 
 	for name, tt := range map[string]struct {
@@ -181,13 +185,13 @@ func TestSimpleSAMLphpRefused(t *testing.T) {
 				require.Contains(t, form.Get("wresult"), tt.find[0])
 				form.Set("wresult", strings.ReplaceAll(form.Get("wresult"), tt.find[0], tt.find[1]))
 			}
-			id, err := provider.party(t, changes...).VerifyForm(t.Context(), form, "state")
+			id, err := provider.party(t, changes...).VerifyForm(t.Context(), form, pending)
 			requireRefused(t, err, tt.check)
 			require.Nil(t, id)
 		})
 	}
-	_, err := party.VerifyForm(t.Context(), mine, "state")
+	_, err := party.VerifyForm(t.Context(), mine, pending)
 	require.NoError(t, err)
-	_, err = other.VerifyForm(t.Context(), theirs, "state")
+	_, err = other.VerifyForm(t.Context(), theirs, others)
 	require.NoError(t, err, "and at the right door it passes")
 }
