@@ -81,6 +81,20 @@ type BulkCreator interface {
 	CreateMany(ctx context.Context, changes []Change) (each []error, err error)
 }
 
+// Search asks for everybody who holds one of some keys, or has one of some addresses.
+type Search struct {
+	Keys      []Key    // as UserByKey knows them, those made by PendingKey too
+	Addresses []string // folded already, as UsersByEmail knows them
+}
+
+// BulkFinder finds many users at once; an import uses it where the store has it.
+type BulkFinder interface {
+	// FindMany returns for each search, in their order, everybody whom UserByKey finds by one of its keys alone, and everybody whom UsersByEmail finds by
+	// one of its addresses: each once, in any order, and in as few steps as the store can. A search that finds nobody, and one that asks for nobody, has an
+	// empty list. A user of several searches is in each of them, as a value of its own.
+	FindMany(ctx context.Context, searches []Search) (each [][]*User, err error)
+}
+
 // Organization is what joining depends on.
 type Organization struct {
 	ID             string

@@ -38,7 +38,7 @@ func ByOrganization(id string) Importer { return Importer{organization: id} }
 
 // Config of an Import.
 type Config struct {
-	Users provisioning.UserStore // required; a provisioning.BulkCreator is faster
+	Users provisioning.UserStore // required; a provisioning.BulkFinder and BulkCreator is faster
 	By    Importer               // required
 
 	// Source names where the records come from, the same at every import of them: with a record's id it is the key by which the record is known. Another
@@ -71,9 +71,9 @@ type Config struct {
 	// DryRun reads and decides, and writes nothing: neither users, nor Keep. It cannot see what earlier rows of the same file would have made, more than
 	// one batch before.
 	DryRun bool
-	// Batch is how many records are stored at once; 0: 500; at most 5,000.
+	// Batch is how many records are stored at once; 0: 1,000; at most 5,000.
 	Batch int
-	// Parallel is how many users are looked up at once; 0: 8.
+	// Parallel is how many users are looked up at once where the store is no provisioning.BulkFinder; 0: 8.
 	Parallel int
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -95,7 +95,7 @@ type Kept struct {
 const DefaultExpiry = 90 * 24 * time.Hour
 
 const (
-	defaultBatch, maxBatch = 500, 5000
+	defaultBatch, maxBatch = 1000, 5000
 	defaultParallel        = 8
 	maxSource              = 100
 )

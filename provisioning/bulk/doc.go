@@ -26,5 +26,5 @@
 // their row; a person with different ones in several organizations has a row for each. In NDJSON our three names are members of the object.
 //
 // The map: encoding.go and lines.go (text), csvrows.go, jsonrows.go (rows), values.go, csvrecords.go, jsonrecords.go, record.go (records), problem.go (what is wrong with a row), reader.go,
-// rejects.go; rebind.go (identities that move, for a tenant merger); config.go, plan.go (what a record names), match.go (whom it means), run.go, result.go.
+// rejects.go; rebind.go (identities that move, for a tenant merger); config.go, plan.go (what a record names), match.go (whom it means), find.go (who is there), run.go, result.go.
 package bulk

@@ -210,6 +210,15 @@ func TestDuplicates(t *testing.T) {
 
 // whom reaching users who exist depends on; each case is one import of Ann's row.
 func TestUsersWhoExist(t *testing.T) {
+	t.Run("found one by one", func(t *testing.T) {
+		testUsersWhoExist(t, func(u *memory.Users) provisioning.UserStore { return u })
+	})
+	t.Run("found at once", func(t *testing.T) {
+		testUsersWhoExist(t, func(u *memory.Users) provisioning.UserStore { return &finding{Users: u} })
+	})
+}
+
+func testUsersWhoExist(t *testing.T, over func(*memory.Users) provisioning.UserStore) {
 	const row = "email,id,connection,entra_object_id\nann@contoso.com,1,contoso,%s\n"
 	local := func(change ...func(*provisioning.User)) []*provisioning.User {
 		u := &provisioning.User{ID: "u1", Profile: provisioning.Profile{Email: "Ann@contoso.com", EmailVerified: true}, Organizations: []string{"org_contoso"}}
@@ -269,7 +278,7 @@ func TestUsersWhoExist(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := load(t, test.users...)
 			before := people(store)
-			results := mustImport(t, store, fmt.Sprintf(row, test.object), func(c *bulk.Config) {
+			results := mustImport(t, over(store), fmt.Sprintf(row, test.object), func(c *bulk.Config) {
 				if test.by != (bulk.Importer{}) {
 					c.By = test.by
 				}
@@ -287,7 +296,7 @@ func TestUsersWhoExist(t *testing.T) {
 				require.Len(t, after, len(before))
 				require.NotEqual(t, before, after)
 				require.Equal(t, "u1", results[0].UserID)
-				again := mustImport(t, store, fmt.Sprintf(row, test.object), func(c *bulk.Config) {
+				again := mustImport(t, over(store), fmt.Sprintf(row, test.object), func(c *bulk.Config) {
 					if test.by != (bulk.Importer{}) {
 						c.By = test.by
 					}

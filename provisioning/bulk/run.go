@@ -7,8 +7,6 @@ import (
 	"io"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
@@ -184,78 +182,30 @@ func (e *entry) refuse(p *Problem) {
 	e.result = Result{Line: e.plan.record.Line, Outcome: Bad, Problem: p.at(e.plan.record.rows.reveal()...), Unverified: e.plan.unverified}
 }
 
-// lookUp finds everybody whom the entries may mean, several at once.
+// lookUp finds everybody whom the entries may mean.
 func (p *planner) lookUp(ctx context.Context, entries []*entry) error {
-	group, looking := errgroup.WithContext(ctx)
-	group.SetLimit(p.cfg.Parallel)
-	for _, e := range entries {
-		group.Go(func() error {
-			users, err := p.users(looking, e.plan)
-			if err != nil {
-				return fmt.Errorf("bulk: line %d: finding users: %w", e.plan.record.Line, err)
-			}
-			e.users = users
-			return nil
-		})
+	searches := make([]provisioning.Search, len(entries))
+	for n, e := range entries {
+		searches[n] = e.plan.search()
 	}
-	if err := group.Wait(); err != nil {
-		return err
+	each, err := p.findMany(ctx, searches)
+	var one *searchError
+	switch {
+	case errors.As(err, &one):
+		return fmt.Errorf("bulk: line %d: finding users: %w", entries[one.search].plan.record.Line, one.err)
+	case err != nil:
+		return fmt.Errorf("bulk: lines %d to %d: finding users: %w", entries[0].plan.record.Line, entries[len(entries)-1].plan.record.Line, err)
 	}
-	if p.cfg.By.environment {
-		return nil
-	}
-	for _, e := range entries { // after the goroutines: the planner's memory is one goroutine's
-		var err error
+	for n, e := range entries {
+		e.users = add(nil, each[n]...)
+		if p.cfg.By.environment {
+			continue
+		}
 		if e.proven, err = p.provesAddresses(ctx, e.plan); err != nil {
 			return fmt.Errorf("bulk: line %d: asking whose the domain is: %w", e.plan.record.Line, err)
 		}
 	}
 	return nil
-}
-
-// users returns whom the store finds; a user who holds the record's key, alone.
-func (i *Import) users(ctx context.Context, w *plan) ([]*provisioning.User, error) {
-	var all []*provisioning.User
-	keys := []provisioning.Key{w.key}
-	if object := w.record.ObjectID; object != "" && w.connectionID != "" {
-		keys = append(keys, provisioning.PendingKey(w.connectionID, object))
-		if w.tenantID != "" {
-			keys = append(keys, provisioning.Key{ConnectionID: w.connectionID, Authority: w.tenantID, Subject: object})
-		}
-	}
-	for len(keys) > 0 { // of most people none is known, which one question tells
-		u, err := i.cfg.Users.UserByKey(ctx, keys...)
-		switch {
-		case errors.Is(err, provisioning.ErrNotFound):
-			keys = nil
-			continue
-		case err != nil:
-			return nil, err
-		case u == nil:
-			return nil, errors.New("the store returned neither a user nor an error")
-		case u.Holds(w.key):
-			return []*provisioning.User{u}, nil
-		}
-		all, keys = add(all, u), keys[1:] // whoever has a later key
-	}
-	for _, a := range w.addresses {
-		list, err := i.cfg.Users.UsersByEmail(ctx, a)
-		if err != nil {
-			return nil, err
-		}
-		all = add(all, list...)
-	}
-	return all, nil
-}
-
-// add adds users, each once.
-func add(all []*provisioning.User, more ...*provisioning.User) []*provisioning.User {
-	for _, u := range more {
-		if u != nil && find(all, func(o *provisioning.User) bool { return o.ID == u.ID }) == nil {
-			all = append(all, u)
-		}
-	}
-	return all
 }
 
 // keep hands over what the store has no place for, before anything is written.

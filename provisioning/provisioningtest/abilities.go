@@ -27,6 +27,10 @@ func needsBulk(s provisioning.UserStore) string {
 	return without[provisioning.BulkCreator](s, "provisioning.BulkCreator")
 }
 
+func needsFinder(s provisioning.UserStore) string {
+	return without[provisioning.BulkFinder](s, "provisioning.BulkFinder")
+}
+
 func without[I any](s provisioning.UserStore, name string) string {
 	if _, ok := s.(I); ok {
 		return ""

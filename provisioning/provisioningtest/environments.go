@@ -25,6 +25,7 @@ var environmentChecks = []contract.Check[neighbours]{
 	{Name: "the other's user by its id", Run: checkOthersID},
 	{Name: "the other's users in a listing", Run: checkOthersListed, Needs: func(n neighbours) string { return needsLister(n.one) }},
 	{Name: "erasing the other's user", Run: checkOthersErased, Needs: func(n neighbours) string { return needsEraser(n.one) }},
+	{Name: "the other's users in a search", Run: checkOthersFound, Needs: func(n neighbours) string { return needsFinder(n.one) }},
 	{Name: "the same import in both", Run: checkSameImport, Needs: func(n neighbours) string { return needsBulk(n.one) }},
 }
 
@@ -66,6 +67,21 @@ func checkOthersListed(t contract.TB, n neighbours) {
 		lists(t, n.one, f, one.ID)
 		lists(t, n.other, f, other.ID)
 	}
+}
+
+func checkOthersFound(t contract.TB, n neighbours) {
+	c := whole(1)
+	u := create(t, n.one, c)
+	var asked []asking
+	for _, k := range append(c.AddKeys, provisioning.PendingKey("con_c", guid(1))) {
+		asked = append(asked, asking{byKeys(k), nil})
+	}
+	asked = append(asked, asking{byAddresses(mail(1)), nil}, asking{byAddresses("upn." + mail(1)), nil})
+	search(t, n.other, asked...)
+	for i := range asked {
+		asked[i].ids = []string{u.ID}
+	}
+	search(t, n.one, asked...)
 }
 
 func checkOthersErased(t contract.TB, n neighbours) {

@@ -20,7 +20,7 @@ type leaky struct {
 // TestEnvironmentsCatch: whatever leaks from one environment to the other is caught.
 func TestEnvironmentsCatch(t *testing.T) {
 	contract.Catches(t, environmentChecks, contract.Faults{
-		"one table":            {"the same person in both", "the other's users in a listing", "erasing the other's user", "the same import in both"},
+		"one table":            {"the same person in both", "the other's users in a listing", "erasing the other's user", "the other's users in a search", "the same import in both"},
 		"keys":                 {"the same person in both"},
 		"addresses":            {"the same person in both"},
 		"unique keys":          {"the same person in both"},
@@ -28,6 +28,7 @@ func TestEnvironmentsCatch(t *testing.T) {
 		"reading by id":        {"the other's user by its id"},
 		"listing":              {"the other's users in a listing"},
 		"counting":             {"the other's users in a listing"},
+		"searching":            {"the other's users in a search"},
 		"erasing by id":        {"erasing the other's user"},
 		"erasing by key":       {"erasing the other's user"},
 		"unique keys in bulks": {"the same import in both"},
@@ -117,6 +118,18 @@ func (s *leaky) Erase(ctx context.Context, id, version string) error {
 		}
 	}
 	return err
+}
+
+func (s *leaky) FindMany(ctx context.Context, searches []provisioning.Search) ([][]*provisioning.User, error) {
+	each, err := findEach(ctx, s.own, searches)
+	if err != nil || !s.is("searching") {
+		return each, err
+	}
+	others, err := findEach(ctx, s.other, searches)
+	for i := range others {
+		each[i] = append(each[i], others[i]...)
+	}
+	return each, err
 }
 
 func (s *leaky) CreateMany(ctx context.Context, changes []provisioning.Change) ([]error, error) {

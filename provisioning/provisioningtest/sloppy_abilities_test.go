@@ -30,7 +30,7 @@ var moreFaults = contract.Faults{
 
 	"no user is nil, nil":             {"one user by id"},
 	"ids by their beginning":          {"one user by id"},
-	"contexts are ignored":            {"one user by id", "listing", "erasing", "many at once, again"},
+	"contexts are ignored":            {"one user by id", "listing", "erasing", "finding many", "many at once, again"},
 	"lists as they came":              {"long listings"},
 	"pages overlap":                   {"long listings"},
 	"one page":                        {"long listings"},
@@ -49,6 +49,14 @@ var moreFaults = contract.Faults{
 	"an erased user is found":         {"erasing"},
 	"ids come again":                  {"erasing"},
 	"looks at the user, then writes":  {"race to erase"},
+	"a search ends with the first":    {"finding many"},
+	"searches without pending ones":   {"finding many"},
+	"searches without addresses":      {"finding many"},
+	"a search finds somebody twice":   {"finding many"},
+	"tells of those who were found":   {"finding many", "finding very many"},
+	"searches share a user":           {"finding many"},
+	"searches in any case":            {"finding very many"},
+	"1,000 searches":                  {"finding very many"},
 	"one refused, all refused":        {"many at once"},
 	"an invalid one ends it":          {"many at once"},
 	"tells of the refused only":       {"many at once"},
@@ -199,6 +207,81 @@ func (s *sloppy) Erase(ctx context.Context, id, version string) error {
 		s.next = 0
 	}
 	return nil
+}
+
+func (s *sloppy) FindMany(ctx context.Context, searches []provisioning.Search) ([][]*provisioning.User, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	asked := slices.Clone(searches)
+	for i := range asked {
+		switch {
+		case s.is("searches without addresses"):
+			asked[i].Addresses = nil
+		case s.is("searches without pending ones"):
+			asked[i].Keys = slices.DeleteFunc(slices.Clone(asked[i].Keys), func(k provisioning.Key) bool { return k.Authority == "" })
+		case s.is("searches in any case"):
+			asked[i].Keys = slices.Clone(asked[i].Keys)
+			for n := range asked[i].Keys {
+				asked[i].Keys[n].Subject = strings.ToLower(asked[i].Keys[n].Subject)
+			}
+		case s.is("1,000 searches") && i >= 1000:
+			asked[i] = provisioning.Search{}
+		}
+	}
+	each, err := findEach(ctx, s, asked)
+	shared := map[string]*provisioning.User{}
+	var found [][]*provisioning.User
+	for i, list := range each {
+		for n, u := range list {
+			if s.is("searches share a user") && shared[u.ID] != nil {
+				list[n] = shared[u.ID]
+			}
+			shared[u.ID] = u
+		}
+		switch {
+		case len(list) == 0:
+			continue
+		case s.is("a search ends with the first"):
+			each[i] = list[:1]
+		case s.is("a search finds somebody twice"):
+			each[i] = append(list, list[0])
+		}
+		found = append(found, each[i])
+	}
+	if s.is("tells of those who were found") {
+		return found, err
+	}
+	return each, err
+}
+
+// findEach asks a store one thing after the other.
+func findEach(ctx context.Context, s provisioning.UserStore, searches []provisioning.Search) ([][]*provisioning.User, error) {
+	each := make([][]*provisioning.User, len(searches))
+	for i, search := range searches {
+		add := func(u *provisioning.User) {
+			if u != nil && !slices.ContainsFunc(each[i], func(o *provisioning.User) bool { return o.ID == u.ID }) {
+				each[i] = append(each[i], u)
+			}
+		}
+		for _, k := range search.Keys {
+			u, err := s.UserByKey(ctx, k)
+			if err != nil && !errors.Is(err, provisioning.ErrNotFound) {
+				return nil, err
+			}
+			add(u)
+		}
+		for _, a := range search.Addresses {
+			list, err := s.UsersByEmail(ctx, a)
+			if err != nil {
+				return nil, err
+			}
+			for _, u := range list {
+				add(u)
+			}
+		}
+	}
+	return each, nil
 }
 
 func (s *sloppy) CreateMany(ctx context.Context, changes []provisioning.Change) ([]error, error) {

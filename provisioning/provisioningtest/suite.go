@@ -9,7 +9,7 @@ import (
 
 // Users runs the contract of provisioning.UserStore against stores that open returns, each one empty. A host whose addresses
 // are unique passes too: the suite sees provisioning.ErrEmailTaken and holds the host to it. A store that is a provisioning.UserReader, UserLister,
-// UserEraser or BulkCreator is held to that as well; the checks of what it is not are skipped.
+// UserEraser, BulkFinder or BulkCreator is held to that as well; the checks of what it is not are skipped.
 //
 // Each check is a subtest with a store of its own; open may use t.Cleanup to put it away.
 func Users(t *testing.T, open func(t *testing.T) provisioning.UserStore) {
@@ -49,6 +49,8 @@ var checks = []contract.Check[provisioning.UserStore]{
 	{Name: "long listings", Run: checkListingPages, Needs: needsLister},
 	{Name: "erasing", Run: checkErase, Needs: needsEraser},
 	{Name: "race to erase", Run: checkEraseRace, Needs: needsEraser},
+	{Name: "finding many", Run: checkFindMany, Needs: needsFinder},
+	{Name: "finding very many", Run: checkFindManyMore, Needs: needsFinder},
 	{Name: "many at once", Run: checkBulk, Needs: needsBulk},
 	{Name: "many at once, again", Run: checkBulkAgain, Needs: needsBulk},
 }
