@@ -5,19 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 // bulkStep is how many users go into one transaction.
-const bulkStep = 500
+const bulkStep = 1000
 
 // bulkAttempts is how often a step is tried as a whole when somebody else takes what was free a moment before; after that its users go in
 // one by one.
 const bulkAttempts = 3
 
-// CreateMany implements provisioning.BulkCreator: a transaction for every few hundred users, in which COPY brings them in on PostgreSQL, and
-// INSERT with many rows elsewhere.
+// CreateMany implements provisioning.BulkCreator: a transaction for every thousand users, in which COPY brings them in on PostgreSQL, one prepared INSERT on
+// SQLite, and INSERT with many rows elsewhere.
 func (s *Users) CreateMany(ctx context.Context, changes []provisioning.Change) ([]error, error) {
 	each := make([]error, len(changes))
 	for start := 0; start < len(changes); start += bulkStep {
@@ -75,7 +76,8 @@ func (b *bulk) create(ctx context.Context, u unit) error {
 	if err != nil {
 		return err
 	}
-	var users, found [][]any
+	var users [][]any
+	var found []identity
 	var columns []string
 	for i, n := range b.users {
 		if n == nil {
@@ -85,9 +87,10 @@ func (b *bulk) create(ctx context.Context, u unit) error {
 			continue
 		}
 		columns = n.columns()
-		users, found = append(users, n.row()), append(found, n.identityRows(s)...)
+		users, found = append(users, n.row()), append(found, n.identities...)
 	}
-	if err := s.insertMany(ctx, u, "identities", identityColumns, found); err != nil {
+	sortIdentities(found) // over all users: two steps at once wait for each other, and no part of the index is come to twice
+	if err := s.insertMany(ctx, u, "identities", identityColumns, s.identityRows(found)); err != nil {
 		return err
 	}
 	return s.insertMany(ctx, u, "users", columns, users)
@@ -95,7 +98,7 @@ func (b *bulk) create(ctx context.Context, u unit) error {
 
 // taken returns which hashes of the step somebody has.
 func (b *bulk) taken(ctx context.Context, u unit) (map[string]bool, error) {
-	var hashes, emails []any
+	var hashes, emails []string
 	for _, n := range b.users {
 		if n == nil {
 			continue
@@ -109,30 +112,10 @@ func (b *bulk) taken(ctx context.Context, u unit) (map[string]bool, error) {
 	}
 	taken := map[string]bool{}
 	// Addresses first: whoever comes in between has then both, an identity and an address, which is a conflict and not an address that is taken.
-	if err := b.collect(ctx, u, taken, "SELECT email_claim FROM {users} WHERE environment = ? AND email_claim IN (", emails); err != nil {
+	if err := b.store.collect(ctx, u, taken, "email_claim", "users", "email_claim", emails); err != nil {
 		return nil, err
 	}
-	return taken, b.collect(ctx, u, taken, "SELECT hash FROM {identities} WHERE environment = ? AND hash IN (", hashes)
-}
-
-func (b *bulk) collect(ctx context.Context, u unit, into map[string]bool, text string, values []any) error {
-	for part := range slices.Chunk(values, insertStep) {
-		rows, err := u.QueryContext(ctx, b.store.sql(text+marks(len(part))+")"), append([]any{b.store.config.Environment}, part...)...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var value string
-			if err := rows.Scan(&value); err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			into[value] = true
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return taken, b.store.collect(ctx, u, taken, "hash", "identities", "hash", hashes)
 }
 
 // claim takes what is unique about a user, if all of it is free: keys before the address, as in Create.
@@ -167,8 +150,31 @@ func (s *Store) insertMany(ctx context.Context, u unit, table string, columns []
 	if len(rows) == 0 {
 		return nil
 	}
-	if s.engine.Copy != nil && u.conn != nil {
+	switch {
+	case s.engine.Copy != nil && u.conn != nil:
 		return s.engine.Copy(ctx, u.conn, s.config.Schema, s.config.Prefix+table, columns, rows)
+	case s.engine.Single:
+		return s.insertEach(ctx, u, table, columns, rows)
 	}
 	return s.insert(ctx, u, table, columns, rows)
+}
+
+// insertEach adds rows by one statement, prepared once. Each row is checked for itself, so that SQLite need not note what an INSERT of many rows has changed so
+// far, in case that it fails in the middle.
+func (s *Store) insertEach(ctx context.Context, u unit, table string, columns []string, rows [][]any) (err error) {
+	statement, err := u.PrepareContext(ctx, s.sql("INSERT INTO {"+table+"} ("+strings.Join(columns, ", ")+") VALUES ("+marks(len(columns))+")"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
+	quick := context.WithoutCancel(ctx) // a row is too short to be interrupted, which the driver starts a goroutine for
+	for _, row := range rows {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if _, err := statement.ExecContext(quick, row...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

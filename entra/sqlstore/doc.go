@@ -8,8 +8,8 @@
 //	service, err := entra.New(entra.Config{Connections: connections, Users: store.Users(), Replay: store.Replay(), Flows: store.Flows(), …})
 //	registrar, err := entra.NewRegistrar(entra.RegistrarConfig{Store: store.Connections(), …})
 //
-// [Store.Connections] is an entra.ConnectionRegistry, [Store.Users] a provisioning.UserStore, UserReader, UserLister, UserEraser and BulkCreator, [Store.Flows] an
-// entra.FlowStore (leave it out, and flows are cookies), [Store.Replay] an entra.ReplayStore. The New of each engine's package takes the host's own *sql.DB, and
+// [Store.Connections] is an entra.ConnectionRegistry, [Store.Users] a provisioning.UserStore, UserReader, UserLister, UserEraser, BulkFinder and BulkCreator,
+// [Store.Flows] an entra.FlowStore (leave it out, and flows are cookies), [Store.Replay] an entra.ReplayStore. The New of each engine's package takes the host's own *sql.DB, and
 // [Store.WithTx] the host's own transaction, in which a user and the host's row about the user are written together.
 //
 // # What it promises
@@ -31,7 +31,8 @@
 //	meant for         one machine          any number                any number
 //	writers           one at a time        in parallel               in parallel
 //	taking a flow     DELETE … RETURNING   DELETE … RETURNING        the same on MariaDB, SELECT and DELETE on MySQL
-//	many users        INSERT, 500 rows     COPY                      INSERT, 500 rows
+//	many users        prepared INSERT      COPY                      INSERT, 500 rows
+//	finding many      IN, 500 values       unnest                    JSON_TABLE
 //	changes are told  asked, 4 per second  LISTEN, and asked         asked, 4 per second
 //	migrations        whole or not         whole or not, advisory    statements that may run again, GET_LOCK
 //	                                       lock
@@ -48,6 +49,6 @@
 // edits the other.
 //
 // The map: config.go (the Store, names of tables), engine.go (what differs), run.go (statements, transactions, what is tried again), hash.go (what identifiers are
-// compared by), migrate.go, connections.go and listing.go, users.go, users_row.go (columns and JSON), users_change.go, users_list.go, bulk.go, flows.go, replay.go, sweep.go,
-// reseal.go (rotating the key), cache.go and feed.go.
+// compared by), id.go (those of new users), migrate.go, connections.go and listing.go, users.go, users_row.go (columns and JSON), users_change.go, users_list.go,
+// users_find.go and bulk.go (many at once), flows.go, replay.go, sweep.go, reseal.go (rotating the key), cache.go and feed.go.
 package sqlstore

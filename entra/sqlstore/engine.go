@@ -13,6 +13,11 @@ type Engine struct {
 	Migrations fs.FS
 	// Numbered says that parameters are $1, $2 and so on, instead of question marks.
 	Numbered bool
+	// Among is a query for columns of the rows u of a table, those of an environment that have one of many values in another column. It has two parameters: the
+	// values, as Values makes one of them, and the environment. Each value is looked up by itself, whatever the server believes to know of a table that has just
+	// grown. nil: a query with IN for every few hundred values.
+	Among  func(columns, table, column string) string
+	Values func([]string) (any, error)
 	// Isolation of the transactions.
 	Isolation sql.IsolationLevel
 	// OneWriter says that the database has one writer at a time; the writers of this process then queue before it.
@@ -35,7 +40,9 @@ type Engine struct {
 	Locked func(ctx context.Context, conn *sql.Conn, name string, f func() error) error
 	// Copy puts rows into a table within the open transaction of conn, faster than INSERT. nil: INSERT it is.
 	Copy func(ctx context.Context, conn *sql.Conn, schema, table string, columns []string, rows [][]any) error
-	// Bulk is a query at the start of a transaction that brings in many rows. "": none.
+	// Single says that many rows are brought in fastest by a prepared INSERT that is run for each of them.
+	Single bool
+	// Bulk is a query at the start of a transaction that brings in, or finds, many rows. "": none.
 	Bulk string
 	// Notify is a statement with one parameter, the feed's channel, that wakes those who listen when the transaction is committed. "": nobody listens.
 	Notify string

@@ -20,6 +20,7 @@ var (
 	_ provisioning.UserReader  = (*Users)(nil)
 	_ provisioning.UserLister  = (*Users)(nil)
 	_ provisioning.UserEraser  = (*Users)(nil)
+	_ provisioning.BulkFinder  = (*Users)(nil)
 	_ provisioning.BulkCreator = (*Users)(nil)
 )
 
@@ -70,15 +71,15 @@ func (s *Users) UsersByEmail(ctx context.Context, folded string) ([]*provisionin
 		return nil, st.failed(ctx, "finding users by address", err, nil)
 	}
 	// CROSS JOIN keeps SQLite, which has no statistics, from reading all users of the environment and asking of each whether it was found.
-	list, err := st.users(ctx, "SELECT "+userColumns+` FROM (
+	list, err := st.users(ctx, st.reader(), "SELECT "+userColumns+` FROM (
 		SELECT id AS found FROM {users} WHERE environment = ? AND email_hash = ?
 		UNION SELECT user_id FROM {identities} WHERE environment = ? AND address_hash = ?
 	) f CROSS JOIN {users} u WHERE u.environment = ? AND u.id = f.found ORDER BY u.id`, st.config.Environment, address, st.config.Environment, address, st.config.Environment)
 	return list, st.failed(ctx, "finding users by address", err, nil)
 }
 
-func (s *Store) users(ctx context.Context, text string, args ...any) (list []*provisioning.User, err error) {
-	rows, err := s.reader().QueryContext(ctx, s.sql(text), args...)
+func (s *Store) users(ctx context.Context, q querier, text string, args ...any) (list []*provisioning.User, err error) {
+	rows, err := q.QueryContext(ctx, s.sql(text), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (s *Users) Create(ctx context.Context, c provisioning.Change) (*provisionin
 	}
 	err = st.write(ctx, func(u unit) error {
 		// What finds the user goes first: a person's first sign-in on two machines at once is a conflict, not an address that is taken.
-		if err := st.insert(ctx, u, "identities", identityColumns, n.identityRows(st)); err != nil {
+		if err := st.insert(ctx, u, "identities", identityColumns, st.identityRows(n.identities)); err != nil {
 			return err
 		}
 		return st.emailTaken(st.insert(ctx, u, "users", n.columns(), [][]any{n.row()}))
@@ -173,12 +174,4 @@ func (n *newUser) row() []any {
 		values[i] = c.value
 	}
 	return values
-}
-
-func (n *newUser) identityRows(s *Store) [][]any {
-	rows := make([][]any, len(n.identities))
-	for i, row := range n.identities {
-		rows[i] = s.identityRow(n.user.ID, row)
-	}
-	return rows
 }

@@ -119,13 +119,13 @@ func (s *Store) moveIdentities(ctx context.Context, u unit, old, next *provision
 			return err
 		}
 	}
-	var added [][]any
+	var added []identity
 	for _, row := range after {
 		if !slices.Contains(before, row) {
-			added = append(added, s.identityRow(next.ID, row))
+			added = append(added, row)
 		}
 	}
-	return s.insert(ctx, u, "identities", identityColumns, added)
+	return s.insert(ctx, u, "identities", identityColumns, s.identityRows(added))
 }
 
 // Erase implements provisioning.UserEraser. Nothing of the user is left.

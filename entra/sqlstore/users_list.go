@@ -31,10 +31,10 @@ func (s *Users) Users(ctx context.Context, f provisioning.UserFilter) iter.Seq2[
 
 func (s *Store) userPage(ctx context.Context, f provisioning.UserFilter, after string) ([]*provisioning.User, error) {
 	if f.ConnectionID == "" {
-		return s.users(ctx, inOrder("u", userColumns)+" FROM {users} u WHERE u.environment = ? AND u.id > ? ORDER BY u.id LIMIT ?", s.config.Environment, after, pageSize)
+		return s.users(ctx, s.reader(), inOrder("u", userColumns)+" FROM {users} u WHERE u.environment = ? AND u.id > ? ORDER BY u.id LIMIT ?", s.config.Environment, after, pageSize)
 	}
 	// CROSS JOIN as in UsersByEmail.
-	return s.users(ctx, "SELECT "+userColumns+` FROM (
+	return s.users(ctx, s.reader(), "SELECT "+userColumns+` FROM (
 		SELECT DISTINCT user_id FROM {identities} WHERE environment = ? AND connection = ? AND user_id > ? ORDER BY user_id LIMIT ?
 	) f CROSS JOIN {users} u WHERE u.environment = ? AND u.id = f.user_id ORDER BY u.id`, s.config.Environment, connectionHash(f.ConnectionID), after, pageSize, s.config.Environment)
 }

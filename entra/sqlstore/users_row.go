@@ -164,8 +164,8 @@ func addressHash(folded string) any {
 
 // identity is a row of the table identities: what finds one user.
 type identity struct {
-	hash, kind, connection string
-	keyOf, address         any // nil: NULL
+	hash, kind, user, connection string
+	keyOf, address               any // nil: NULL
 }
 
 // identities returns the rows of a user in the order of their hashes, in which everybody writes them: two who write the same ones wait, and
@@ -173,7 +173,7 @@ type identity struct {
 func identities(u *provisioning.User) ([]identity, error) {
 	var list []identity
 	for _, k := range u.Keys {
-		row := identity{hash: k.Hash(), kind: "key", connection: connectionHash(k.ConnectionID)}
+		row := identity{hash: k.Hash(), kind: "key", user: u.ID, connection: connectionHash(k.ConnectionID)}
 		if k.Enterprise() {
 			row.keyOf = row.connection
 		}
@@ -182,13 +182,13 @@ func identities(u *provisioning.User) ([]identity, error) {
 	for _, p := range u.Pending {
 		at := connectionHash(p.ConnectionID)
 		if p.ObjectID != "" {
-			list = append(list, identity{hash: provisioning.PendingKey(p.ConnectionID, p.ObjectID).Hash(), kind: "object", connection: at})
+			list = append(list, identity{hash: provisioning.PendingKey(p.ConnectionID, p.ObjectID).Hash(), kind: "object", user: u.ID, connection: at})
 		}
 		if folded := provisioning.Fold(p.Address); folded != "" {
-			list = append(list, identity{hash: hash("pending", p.ConnectionID, folded), kind: "address", connection: at, address: addressHash(folded)})
+			list = append(list, identity{hash: hash("pending", p.ConnectionID, folded), kind: "address", user: u.ID, connection: at, address: addressHash(folded)})
 		}
 	}
-	slices.SortFunc(list, func(a, b identity) int { return cmp.Compare(a.hash, b.hash) })
+	sortIdentities(list)
 	for i := range list {
 		if i > 0 && list[i].hash == list[i-1].hash {
 			return nil, fmt.Errorf("sqlstore: two pending identities of a user are the same: %w", provisioning.ErrConflict)
@@ -202,6 +202,14 @@ func connectionHash(connectionID string) string { return hash("connection", conn
 
 var identityColumns = []string{"environment", "hash", "kind", "user_id", "connection", "key_of", "address_hash"}
 
-func (s *Store) identityRow(userID string, i identity) []any {
-	return []any{s.config.Environment, i.hash, i.kind, userID, i.connection, i.keyOf, i.address}
+func (s *Store) identityRows(list []identity) [][]any {
+	rows := make([][]any, len(list))
+	for n, i := range list {
+		rows[n] = []any{s.config.Environment, i.hash, i.kind, i.user, i.connection, i.keyOf, i.address}
+	}
+	return rows
+}
+
+func sortIdentities(list []identity) {
+	slices.SortFunc(list, func(a, b identity) int { return cmp.Compare(a.hash, b.hash) })
 }

@@ -85,7 +85,7 @@ func engine() sqlstore.Engine {
 		files = migrations // never: the folder is embedded
 	}
 	return sqlstore.Engine{
-		Name: "sqlite", Migrations: files, OneWriter: true, Returning: true,
+		Name: "sqlite", Migrations: files, OneWriter: true, Returning: true, Single: true,
 		Upsert:   func(key string) string { return " ON CONFLICT (" + key + ") DO UPDATE SET " },
 		Excluded: func(column string) string { return "excluded." + column },
 		Ignore:   " ON CONFLICT DO NOTHING",
