@@ -105,7 +105,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.organization, "organization", "", "import as an administrator of the organization with this `id`")
 	flags.StringVar(&o.errors, "errors", "", "`file` for bad rows (default FILE.errors; with -dry-run none)")
 	flags.DurationVar(&o.expiry, "expiry", bulk.DefaultExpiry, "how long people may take until their first sign-in")
-	flags.IntVar(&o.batch, "batch", 0, "how many records are stored at once (default 500)")
+	flags.IntVar(&o.batch, "batch", 0, "how many records are stored at once (default 1,000)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "write nothing, and say what would happen")
 	flags.BoolVar(&o.resume, "resume", false, "go on where an interrupted import of the same file stopped")
 	flags.BoolVar(&o.quiet, "quiet", false, "show no progress")

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tenantdoor/tenantdoor/provisioning/bulk"
 )
@@ -52,6 +55,9 @@ type membership struct {
 	Scopes       json.RawMessage `json:"scopes,omitempty"`
 }
 
+// keptStep is how many rows one statement keeps.
+const keptStep = 50
+
 // keep is bulk.Config's Keep: the same key may come twice, and is the same row.
 func (d *database) keep(ctx context.Context, all []bulk.Kept) error {
 	tx, err := d.db.BeginTx(ctx, nil)
@@ -59,26 +65,34 @@ func (d *database) keep(ctx context.Context, all []bulk.Kept) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO entraimport_kept (key_hash, source, record, user_id, data) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (key_hash) DO UPDATE SET user_id = excluded.user_id, data = excluded.data`)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = insert.Close() }()
-	for _, k := range all {
-		row := kept{Phone: k.Record.Phone, PhoneVerified: k.Record.PhoneVerified, Username: k.Record.Username, Rest: k.Record.Rest.Reveal()}
-		for _, m := range k.Record.Memberships {
-			row.Memberships = append(row.Memberships, membership(m))
+	for part := range slices.Chunk(all, keptStep) {
+		var values []string
+		var args []any
+		for _, k := range part {
+			data, err := json.Marshal(whatIsKept(k.Record))
+			if err != nil {
+				return err
+			}
+			n := len(args)
+			values = append(values, fmt.Sprintf("($%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5))
+			args = append(args, k.Key.Hash(), k.Key.Authority, k.Key.Subject, k.UserID, string(data))
 		}
-		data, err := json.Marshal(row)
-		if err != nil {
-			return err
-		}
-		if _, err := insert.ExecContext(ctx, k.Key.Hash(), k.Key.Authority, k.Key.Subject, k.UserID, string(data)); err != nil {
+		//nolint:gosec // numbers of parameters are put together, no values
+		text := "INSERT INTO entraimport_kept (key_hash, source, record, user_id, data) VALUES " + strings.Join(values, ", ") + `
+			ON CONFLICT (key_hash) DO UPDATE SET user_id = excluded.user_id, data = excluded.data`
+		if _, err := tx.ExecContext(ctx, text, args...); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
+}
+
+func whatIsKept(r *bulk.Record) kept {
+	k := kept{Phone: r.Phone, PhoneVerified: r.PhoneVerified, Username: r.Username, Rest: r.Rest.Reveal()}
+	for _, m := range r.Memberships {
+		k.Memberships = append(k.Memberships, membership(m))
+	}
+	return k
 }
 
 // state is a checkpoint with the size that the file of bad rows had then.
