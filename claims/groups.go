@@ -87,6 +87,14 @@ func (g Groups) String() string {
 	return "not emitted"
 }
 
+// only leaves the groups that keep says; nil keeps all. What was not known stays so.
+func (g Groups) only(keep func(Group) bool) Groups {
+	if keep != nil {
+		g.list = slices.DeleteFunc(slices.Clone(g.list), func(one Group) bool { return !keep(one) })
+	}
+	return g
+}
+
 // values returns what tokens hold, or the names where they are known: each group once, in byte order, so that the same groups always give the same claim.
 func (g Groups) values(names bool) []string {
 	out := make([]string, 0, len(g.list))

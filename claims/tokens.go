@@ -40,6 +40,12 @@ type TokenOptions struct {
 	// GroupNames has groups stand by name where one is known, for people to read: anybody may call a group as they like, so that whoever reads the token must
 	// not go by it.
 	GroupNames bool
+	// Group says which of the known groups this token names, so that one token can name others than another; nil is all of them. When it leaves none the claim is
+	// []. Unless Group.NameTrusted, the name is what anybody may call a group.
+	Group func(Group) bool
+	// Attribute says which members the ID token's profile has, beside the groups, or which extended attributes the access token has, by their names; nil is all of
+	// them. It adds nothing: the host's own names stay out. What Group and Attribute leave out is not in ext_omitted, which is about room.
+	Attribute func(name string) bool
 	// RefuseTooLarge makes it ErrTooLarge when not everything fits into MaxBytes; nothing is left out then.
 	RefuseTooLarge bool
 	// MaxBytes is the budget for the returned claims, as encoding/json writes them, in bytes; 0 is no limit.
@@ -64,11 +70,11 @@ func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[strin
 	if id == nil || p.ConnectionID == "" {
 		return nil, errors.New("claims: ID token needs an identity and a connection id")
 	}
-	list, known := groups.values(o.GroupNames), groups.state == groupsKnown
+	list, known := groups.only(o.Group).values(o.GroupNames), groups.state == groupsKnown
 	build := func(withProfile, withGroups bool, omitted []string) map[string]any {
 		profile := map[string]any{}
 		if withProfile {
-			profile = profileOf(id.Raw)
+			profile = o.attributes(profileOf(id.Raw))
 		}
 		if known && withGroups {
 			profile[memberGroups] = list
@@ -89,7 +95,7 @@ func IDToken(p Provider, id *Identity, groups Groups, o TokenOptions) (map[strin
 			ClaimProvider: map[string]any{"name": p.Name, "connection_id": p.ConnectionID, "claims": c},
 		}, omitted)
 	}
-	return fit(o, build, omittedProfile, omittedProGroups, len(profileOf(id.Raw)) > 0, known)
+	return fit(o, build, omittedProfile, omittedProGroups, len(o.attributes(profileOf(id.Raw))) > 0, known)
 }
 
 // AccessToken returns the claims for the host's access token:
@@ -118,8 +124,8 @@ func AccessToken(groups Groups, extended map[string]any, o TokenOptions) (map[st
 	if name == groupsName {
 		return nil, errors.New("claims: ExtraClaimsName and GroupsName are the same")
 	}
-	list, known := groups.values(o.GroupNames), groups.state == groupsKnown
-	extra := withoutHostClaims(extended)
+	list, known := groups.only(o.Group).values(o.GroupNames), groups.state == groupsKnown
+	extra := o.attributes(withoutHostClaims(extended))
 	build := func(withExtra, withGroups bool, omitted []string) map[string]any {
 		out := map[string]any{}
 		if known && withGroups {
@@ -131,6 +137,14 @@ func AccessToken(groups Groups, extended map[string]any, o TokenOptions) (map[st
 		return withOmitted(out, omitted)
 	}
 	return fit(o, build, name, groupsName, len(extra) > 0, known)
+}
+
+// attributes leaves those that the token is to have.
+func (o *TokenOptions) attributes(all map[string]any) map[string]any {
+	if o.Attribute != nil {
+		maps.DeleteFunc(all, func(name string, _ any) bool { return !o.Attribute(name) })
+	}
+	return all
 }
 
 // fit returns the fullest claims within the budget. The first part is given up before the second; a part that is not

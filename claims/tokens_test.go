@@ -124,6 +124,51 @@ func TestAccessTokenShape(t *testing.T) {
 	}
 }
 
+// One sign-in, and tokens that say different things of it.
+func TestTokensFilter(t *testing.T) {
+	groups := claims.KnownGroups([]claims.Group{{ID: "a", Name: "Alpha", Origin: claims.OriginAssigned}, {ID: "b"}, {ID: "c", Name: "Sales"}})
+	extended := map[string]any{"jobTitle": "CFO", "mail": "ann@contoso.com", "sub": "evil"}
+	id := fromJWT(t, members{"ctry": "NL", "dept": "Sales", "nonce": "n", "roles": []string{"Owner"}, "groups": []string{"ignored"}})
+	assigned := func(g claims.Group) bool { return g.NameTrusted() }
+	one := func(name string) bool { return name == "jobTitle" || name == "ctry" }
+	all, none := func(string) bool { return true }, func(string) bool { return false }
+	nobody := func(claims.Group) bool { return false }
+	for name, test := range map[string]struct {
+		groups         claims.Groups
+		o              claims.TokenOptions
+		access, idOnly string
+	}{
+		"groups":          {groups, claims.TokenOptions{Group: assigned, Attribute: one}, `{"ext_groups":["a"],"extra_claims":{"jobTitle":"CFO"}}`, `{"ctry":"NL","groups":["a"]}`},
+		"by name":         {groups, claims.TokenOptions{Group: assigned, GroupNames: true, Attribute: none}, `{"ext_groups":["Alpha"]}`, `{"groups":["Alpha"]}`},
+		"none left":       {groups, claims.TokenOptions{Group: nobody, Attribute: none}, `{"ext_groups":[]}`, `{"groups":[]}`},
+		"unknown stays":   {claims.OverageGroups(), claims.TokenOptions{Group: assigned, Attribute: none}, `{}`, `{}`},
+		"not emitted":     {claims.Groups{}, claims.TokenOptions{Group: nobody, Attribute: one}, `{"extra_claims":{"jobTitle":"CFO"}}`, `{"ctry":"NL"}`},
+		"adds nothing":    {groups, claims.TokenOptions{Group: nobody, Attribute: all}, `{"ext_groups":[],"extra_claims":{"jobTitle":"CFO","mail":"ann@contoso.com"}}`, ""},
+		"what is too big": {groups, claims.TokenOptions{Attribute: none, MaxBytes: 1000}, `{"ext_groups":["a","b","c"]}`, `{"groups":["a","b","c"]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := claims.AccessToken(test.groups, extended, test.o)
+			golden(t, test.access, got, err)
+			got, err = claims.IDToken(provider, id, test.groups, test.o)
+			require.NoError(t, err)
+			profile := got["ext_provider"].(map[string]any)["claims"].(map[string]any)["profile"].(map[string]any)
+			require.NotContains(t, profile, "nonce")
+			require.NotContains(t, profile, "roles")
+			if test.idOnly != "" {
+				golden(t, test.idOnly, profile, nil)
+			}
+		})
+	}
+	list, _ := groups.Known()
+	require.Len(t, list, 3, "the groups of the sign-in stay")
+	require.Contains(t, extended, "mail")
+	require.Contains(t, id.Raw, "dept")
+
+	// What was left out by choice leaves no trace, and what had no room does.
+	got, err := claims.AccessToken(groups, extended, claims.TokenOptions{Group: assigned, Attribute: one, MaxBytes: 53})
+	golden(t, `{"ext_groups":["a"],"ext_omitted":["extra_claims"]}`, got, err)
+}
+
 func TestHostClaimsAreNeverAttributes(t *testing.T) {
 	for _, name := range []string{
 		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "nonce", "auth_time", "acr", "amr", "sid", "act", "client_id", "scope", "scp", "cnf",
