@@ -62,6 +62,60 @@ func TestAdmitLocal(t *testing.T) {
 	require.NoError(t, s.AdmitLocal(t.Context(), ann), "a connection that is off leads nowhere")
 }
 
+// A domain that an organization's administrator proved by Entra's word alone (an unmanaged tenant can come to hold it) shuts nobody out but the connection's own people.
+func TestAdmitLocalWhereOnlyEntraProved(t *testing.T) {
+	s := newStage(t, forApp)
+	proveBy := func(by string, domains ...string) {
+		s.shelf.edit("conn_contoso", func(c *entra.Connection) {
+			c.OrganizationID, c.HomeRealmDomains, c.DomainProofs = "org_contoso", domains, nil
+			for _, d := range domains {
+				c.DomainProofs = append(c.DomainProofs, entra.DomainProof{Domain: d, State: entra.DomainProven, By: by})
+			}
+		})
+	}
+	closed := func(u *provisioning.User) bool {
+		err := s.AdmitLocal(t.Context(), u)
+		if err != nil {
+			requireKind(t, entra.KindUseConnection, err)
+		}
+		return err != nil
+	}
+	stranger := localUser("stranger", "eve@contoso.com")
+	elsewhere := localUser("elsewhere", "eve@contoso.com")
+	elsewhere.Organizations = []string{"org_other"}
+	both := localUser("both", "eve@contoso.com")
+	both.Organizations = []string{"org_contoso", "org_other"}
+	member := localUser("member", "ann@contoso.com")
+	member.Organizations = []string{"org_contoso"}
+	known := localUser("known", "ben@contoso.com")
+	known.Keys, known.Organizations = []provisioning.Key{{ConnectionID: "conn_contoso", Authority: entratest.ContosoID, Subject: entratest.AnnID}}, both.Organizations
+
+	proveBy(entra.ProofByEntra, "contoso.com")
+	for _, u := range []*provisioning.User{stranger, elsewhere, both} {
+		require.False(t, closed(u), u.ID)
+	}
+	for _, u := range []*provisioning.User{member, known} {
+		require.True(t, closed(u), u.ID)
+	}
+	for _, by := range []string{entra.ProofByEnvironment, entra.ProofByAuthority} {
+		proveBy(by, "contoso.com")
+		for _, u := range []*provisioning.User{stranger, elsewhere, both, member, known} {
+			require.True(t, closed(u), "%s by the %s", u.ID, by)
+		}
+	}
+	below := localUser("below", "eve@sales.contoso.com")
+	proveBy(entra.ProofByAuthority, "*.contoso.com")
+	require.True(t, closed(below), "what stands for subdomains")
+	proveBy(entra.ProofByEntra, "*.contoso.com")
+	require.False(t, closed(below))
+
+	// A connection of the environment's own has no organization: whoever is in none is not its people.
+	proveBy(entra.ProofByEntra, "contoso.com")
+	s.shelf.edit("conn_contoso", func(c *entra.Connection) { c.OrganizationID = "" })
+	require.False(t, closed(stranger))
+	require.False(t, closed(member))
+}
+
 // Discovery answers to a break-glass user's address what it answers to any other: nobody finds out who they are (attack 10, Keycloak CVE-2026-4633).
 func TestAttack10EmergencyUsersCannotBeFound(t *testing.T) {
 	h := newHouse(t, forApp)

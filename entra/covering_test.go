@@ -70,6 +70,29 @@ func TestSubdomainsAreProven(t *testing.T) {
 	require.Equal(t, owner.ID, o.routes(t, "*.contoso.com"))
 }
 
+// Entra's word is about the name that it was asked for: below it other tenants can hold names of their own.
+func TestSubdomainsAreNotProvenByEntra(t *testing.T) {
+	o := newOffice(t)
+	by := entra.Administrator("org_contoso", "ann")
+	c, _, err := o.Save(t.Context(), by, draft("org_contoso", "contoso.com", "*.contoso.com", "contoso.com"))
+	require.NoError(t, err)
+	c, err = o.ProveByAdministrator(t.Context(), by, c.ID, administrator(t, entratest.ContosoID, "0", "62e90394-69f5-4237-9190-012177145e10"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"contoso.com"}, c.ProvenDomains())
+
+	stored := c.Clone()
+	for i, p := range stored.DomainProofs {
+		if p.Domain == "*.contoso.com" {
+			stored.DomainProofs[i].State, stored.DomainProofs[i].By = entra.DomainProven, entra.ProofByEntra
+		}
+	}
+	_, err = o.store.Put(t.Context(), stored)
+	require.NoError(t, err)
+	c, err = o.RecheckDomains(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"contoso.com"}, c.ProvenDomains(), "one that is stored so lapses")
+}
+
 // The record to publish for subdomains is the domain's own.
 func TestSubdomainsHaveTheirDomainsRecord(t *testing.T) {
 	a := dnsAuthority(&zone{})

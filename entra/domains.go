@@ -19,7 +19,8 @@ const (
 	ProofByEnvironment = "environment" // it wrote the domain, or said so by ProveDomain
 	ProofByAuthority   = "authority"   // RegistrarConfig.Domains vouched
 	// ProofByEntra: Entra's discovery names the connection's own tenant for the domain, and an administrator of that tenant has signed in
-	// through this connection. It routes, but links no accounts: an unmanaged tenant can come to hold a domain by somebody's email sign-up.
+	// through this connection. It routes, but links no accounts and shuts nobody else out (Service.AdmitLocal): an unmanaged tenant can come to hold a domain by
+	// somebody's email sign-up. It is about that very name: other tenants can hold what is below it, so that "*.contoso.com" takes another proof.
 	// https://learn.microsoft.com/entra/identity/users/directory-self-service-signup
 	ProofByEntra = "entra"
 )
@@ -159,7 +160,7 @@ var domainRoles = []string{"62e90394-69f5-4237-9190-012177145e10", "8329153b-31d
 
 // ProveByAdministrator proves those pending home realm domains for which Entra's discovery names the connection's own tenant, on the word of an
 // administrator of that tenant who has just signed in through this very connection: identity is that of their SignIn or TestReport. Naming a
-// tenant is not enough, for anybody can. The token must carry the directory roles (groupMembershipClaims with DirectoryRole, or All).
+// tenant is not enough, for anybody can. What stands for subdomains stays pending: list those that the tenant holds, or have the authority vouch. The token must carry the directory roles (groupMembershipClaims with DirectoryRole, or All).
 //
 // Errors: ErrNotAllowed when the identity is none of the connection's tenant, or no administrator; ErrNotFound; *TakenError; the store's own.
 func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id string, identity *claims.Identity) (*Connection, error) {
@@ -168,7 +169,7 @@ func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id strin
 		case identity == nil || c.TenantID == "" || identity.TenantID != c.TenantID || c.Tenant() != c.TenantID || identity.Kind != claims.KindMember,
 			!slices.ContainsFunc(identity.DirectoryRoles, func(role string) bool { return slices.Contains(domainRoles, role) }):
 			return p, fmt.Errorf("%w: the identity is no administrator of the connection's tenant", ErrNotAllowed)
-		case p.State != DomainProven && r.tenantOf(ctx, c, p.Domain) == c.TenantID:
+		case p.State != DomainProven && !covers(p.Domain) && r.tenantOf(ctx, c, p.Domain) == c.TenantID:
 			return r.proof(p.Domain, DomainProven, ProofByEntra), nil
 		}
 		return p, nil
@@ -193,7 +194,7 @@ func (r *Registrar) RecheckDomains(ctx context.Context, id string) (*Connection,
 				return p, nil //nolint:nilerr // returned at the end
 			}
 		case ProofByEntra:
-			if tenant := r.tenantOf(ctx, c, p.Domain); tenant == "" || tenant == c.TenantID {
+			if tenant := r.tenantOf(ctx, c, p.Domain); !covers(p.Domain) && (tenant == "" || tenant == c.TenantID) {
 				return p, nil
 			}
 		default:
@@ -202,6 +203,12 @@ func (r *Registrar) RecheckDomains(ctx context.Context, id string) (*Connection,
 		return r.proof(p.Domain, DomainLapsed, p.By), nil
 	})
 	return c, errors.Join(append(failed, err)...)
+}
+
+// covers reports whether a listed domain stands for subdomains.
+func covers(listed string) bool {
+	_, covers := hrd.Base(listed)
+	return covers
 }
 
 // reprove changes the states of a connection's listed domains, and nothing else.
