@@ -14,6 +14,10 @@ var (
 	// version has changed. The caller reads again and decides again.
 	ErrConflict = errors.New("provisioning: conflict")
 	// ErrEmailTaken says that the host keeps addresses unique and that another user has this one.
+	//
+	// A host may do so, and then whoever comes first has the address, proven or not: customers' administrators make users with addresses of strangers, by an import or in their own
+	// directory, unverified as they are (Profile.EmailVerified). Nobody signs in by such an address and no account is linked by it, but its owner is refused. Where those
+	// administrators are not trusted with this, keep verified addresses unique only, or let whoever verifies an address take it from a user who has not.
 	ErrEmailTaken = errors.New("provisioning: email address is taken")
 )
 

@@ -17,7 +17,8 @@ import (
 // Users is a provisioning.UserStore in memory. Its zero value is ready. It knows no local identities, so
 // Change.DropOtherIdentities changes nothing here.
 type Users struct {
-	// UniqueEmails makes Create and Update answer provisioning.ErrEmailTaken to an address that another user's profile has.
+	// UniqueEmails makes Create and Update answer provisioning.ErrEmailTaken to an address that another user's profile has. Unverified ones count too:
+	// provisioning.ErrEmailTaken says who can make use of that.
 	// Set before first use.
 	UniqueEmails bool
 

@@ -23,7 +23,8 @@ type Config struct {
 	Prefix string
 	// Schema holds the tables on PostgreSQL (on MySQL: the database); it must exist. "" is what the connection finds by itself.
 	Schema string
-	// UniqueEmails makes Create and Update answer provisioning.ErrEmailTaken to an address that another user's profile has. Switched on
+	// UniqueEmails makes Create and Update answer provisioning.ErrEmailTaken to an address that another user's profile has. Unverified ones count too:
+	// provisioning.ErrEmailTaken says who can make use of that. Switched on
 	// later, Migrate fails as long as two users share an address.
 	UniqueEmails bool
 	// Now is the clock by which flows and replay ids expire; nil: time.Now.
