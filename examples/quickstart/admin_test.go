@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,20 @@ func TestForgedForms(t *testing.T) {
 	}
 	res, _ = v.send(http.MethodPost, "/connections/sample", url.Values{}, nil)
 	assert.Equal(t, http.StatusNotFound, res.StatusCode)
+}
+
+// A part of the form that is the operator's as a whole is not shown to an organization's administrator.
+func TestFormOfAnAdministrator(t *testing.T) {
+	for _, by := range []entra.Actor{entra.Environment("test"), entra.Administrator("adatum", "test")} {
+		var folded []string
+		for _, s := range formOf(&entra.Connection{}, nil, nil, by).Sections {
+			if s.Folds {
+				assert.NotEmpty(t, s.Fields, s.Legend)
+				folded = append(folded, s.ID)
+			}
+		}
+		assert.Equal(t, by.IsEnvironment(), slices.Contains(folded, "adfs"))
+	}
 }
 
 // Somebody signs in while the page that asks before deleting is open: the number is said once more.

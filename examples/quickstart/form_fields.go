@@ -45,8 +45,8 @@ var formSections = []formSection{
 		formField{name: "client_secret_expires_at", label: "Secret ends on", help: "If you enter it, you are warned in time."}.
 			day(func(c *entra.Connection) *time.Time { return &c.ClientSecretExpires }),
 	}},
-	{id: "credential", legend: "Certificate or federated credential", folds: true, fields: []formField{
-		formField{name: "client_certificate", label: "Client certificate", kind: keyPair, help: "In the secret’s place: the certificate and its private key as PEM, one after the other. Upload the certificate alone to the app registration."}.
+	{id: "credential", legend: "Instead of a secret", folds: true, fields: []formField{
+		formField{name: "client_certificate", label: "Client certificate", kind: keyPair, help: "The certificate and its private key as PEM, one after the other. Upload the certificate alone to the app registration."}.
 			sealed(func(c *entra.Connection) *credential.Secret { return &c.ClientCertificate }),
 		formField{name: "federated_token_file", label: "File with a federated credential", operator: true, help: "In the place of both: the path under which the platform keeps the token, as Kubernetes has it in AZURE_FEDERATED_TOKEN_FILE."}.
 			text(func(c *entra.Connection) *string { return &c.FederatedTokenFile }),

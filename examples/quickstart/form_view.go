@@ -83,6 +83,9 @@ func formOf(c *entra.Connection, typed url.Values, found entra.Findings, by entr
 			section.Open = section.Open || one.Checked || one.Set || one.Value != "" || len(one.Errors)+len(one.Warnings) > 0
 			section.Fields = append(section.Fields, one)
 		}
+		if s.folds && len(section.Fields) == 0 { // all of it is the operator's
+			continue
+		}
 		v.Sections = append(v.Sections, section)
 	}
 	for _, s := range exchanges {

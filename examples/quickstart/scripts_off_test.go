@@ -87,7 +87,7 @@ func TestAdminWithoutScripts(t *testing.T) {
 	b.fill("display_name", "Contoso")
 	b.fill("entra_id_domain", "contoso.com")
 	b.fill("client_id", entratest.ContosoApp)
-	b.unfold("Certificate or federated credential")
+	b.unfold("Instead of a secret")
 	b.do(chromedp.SetUploadFiles(chromedp.CSS("#client_certificate_file"), []string{file}))
 	b.fill("client_certificate_password", "test-wrong")
 	b.press("Add the connection")
