@@ -33,13 +33,17 @@ func (c *Connections) Connection(ctx context.Context, id string) (*entra.Connect
 	case err != nil:
 		return nil, s.failed(ctx, "reading a connection", err, nil)
 	}
-	return s.decode(ctx, version, encoded)
+	return s.decode(ctx, id, version, encoded)
 }
 
-func (s *Store) decode(ctx context.Context, version string, encoded []byte) (*entra.Connection, error) {
+// decode reads a connection; what stands in another one's place is none.
+func (s *Store) decode(ctx context.Context, id, version string, encoded []byte) (*entra.Connection, error) {
 	c, err := entra.DecodeConnection(ctx, encoded, s.config.Sealer)
 	if err != nil {
 		return nil, err
+	}
+	if c.ID != id {
+		return nil, fmt.Errorf("sqlstore: in the place of connection %q stands another one", id)
 	}
 	c.Version = version
 	return c, nil

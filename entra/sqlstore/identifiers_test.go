@@ -111,6 +111,64 @@ func TestFirstSignInTwice(t *testing.T) {
 	})
 }
 
+// TestSameIDsInTwoEnvironments: hosts make ids, so that two environments may have the same ones, and the same people. Nothing that is done in one is seen in the other.
+func TestSameIDsInTwoEnvironments(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine, db *sql.DB) {
+		ctx := t.Context()
+		stores := map[string]*sqlstore.Users{}
+		for _, name := range []string{"a", "b"} {
+			stores[name] = e.store(t, db, sqlstore.Config{Environment: name, UniqueEmails: true, NewID: func() string { return "the same" }}).Users()
+			c := imported(1)
+			c.Profile.GivenName = name
+			_, err := stores[name].Create(ctx, c)
+			require.NoError(t, err)
+		}
+		sees := func(name string, want ...string) {
+			t.Helper()
+			var seen [5][]string
+			add := func(i int, list ...*provisioning.User) {
+				for _, u := range list {
+					seen[i] = append(seen[i], u.Profile.GivenName)
+				}
+			}
+			if u, err := stores[name].User(ctx, "the same"); err == nil {
+				add(0, u)
+			}
+			if u, err := stores[name].UserByKey(ctx, imported(1).AddKeys...); err == nil {
+				add(1, u)
+			}
+			list, err := stores[name].UsersByEmail(ctx, "person1@contoso.example")
+			require.NoError(t, err)
+			add(2, list...)
+			for i, f := range []provisioning.UserFilter{{}, {ConnectionID: "con_1"}} {
+				for u, err := range stores[name].Users(ctx, f) {
+					require.NoError(t, err)
+					add(3+i, u)
+				}
+				n, err := stores[name].CountUsers(ctx, f)
+				require.NoError(t, err)
+				require.Equal(t, len(want), n)
+			}
+			for _, list := range seen {
+				require.Equal(t, want, list)
+			}
+		}
+		sees("a", "a")
+		sees("b", "b")
+		_, err := stores["a"].Update(ctx, "the same", provisioning.Change{Profile: &provisioning.Profile{Email: "person1@contoso.example", GivenName: "changed"}})
+		require.NoError(t, err)
+		require.NoError(t, stores["a"].SetSuspended(ctx, "the same", true))
+		sees("a", "changed")
+		sees("b", "b")
+		u, err := stores["b"].User(ctx, "the same")
+		require.NoError(t, err)
+		require.False(t, u.Suspended)
+		require.NoError(t, stores["a"].Erase(ctx, "the same", ""))
+		sees("a")
+		sees("b", "b")
+	})
+}
+
 func TestSwitches(t *testing.T) {
 	onEach(t, func(t *testing.T, e engine, db *sql.DB) {
 		s, ctx := e.store(t, db, sqlstore.Config{}), t.Context()

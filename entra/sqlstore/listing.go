@@ -78,7 +78,7 @@ func (c *Connections) Connections(ctx context.Context, f entra.Filter) iter.Seq2
 			more = len(page) == pageSize
 			for _, row := range page {
 				after = row.id
-				connection, err := s.decode(ctx, row.version, row.encoded)
+				connection, err := s.decode(ctx, row.id, row.version, row.encoded)
 				if err == nil && !f.Matches(connection) {
 					continue // another realm that begins like this one
 				}

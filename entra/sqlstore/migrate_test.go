@@ -252,6 +252,15 @@ func TestSecrets(t *testing.T) {
 		_, err = s.Connections().Connection(t.Context(), "con_2")
 		require.Error(t, err, "a secret that was moved to another connection")
 
+		_, err = db.ExecContext(t.Context(), "UPDATE tenantdoor_connections SET encoded = (SELECT encoded FROM (SELECT encoded FROM tenantdoor_connections WHERE id = 'con_1') AS first) WHERE id = 'con_2'")
+		require.NoError(t, err)
+		_, err = s.Connections().Connection(t.Context(), "con_2")
+		require.ErrorContains(t, err, "stands another one")
+		for c, err := range s.Connections().Connections(t.Context(), entra.Filter{}) {
+			require.Equal(t, c == nil, err != nil)
+			require.True(t, err != nil || c.ID == "con_1")
+		}
+
 		keyring, err := entra.NewKeyring(randomKey())
 		require.NoError(t, err)
 		_, err = e.store(t, db, sqlstore.Config{Sealer: keyring}).Connections().Connection(t.Context(), "con_1")
