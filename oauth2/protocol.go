@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 )
 
@@ -142,8 +143,11 @@ func (d *driver) SignOut(ctx context.Context, t entra.Target, o entra.SignOutOpt
 
 // client makes the connection's client. A connection that could not verify a token is refused here, at Begin as at Finish.
 func (d *driver) client(t entra.Target) (*Client, error) {
-	if t.Connection == nil {
+	switch {
+	case t.Connection == nil:
 		return nil, errors.Join(ErrInvalid, errors.New("no connection"))
+	case t.Cloud == (cloud.Cloud{}): // entra names each connection's; what is missing here must not become the public one
+		return nil, errors.Join(ErrInvalid, errors.New("no cloud"))
 	}
 	c := Config{
 		Cloud: t.Cloud, Tenant: t.Connection.Tenant(),
