@@ -44,7 +44,7 @@ type cached struct {
 }
 
 // get returns an answer that is young enough. What it holds is the cache's: callers copy.
-func (c *cache) get(key answerKey, now time.Time) (answer, bool) {
+func (c *cache) get(key answerKey, clock func() time.Time) (answer, bool) {
 	if c.keep <= 0 {
 		return answer{}, false
 	}
@@ -55,19 +55,21 @@ func (c *cache) get(key answerKey, now time.Time) (answer, bool) {
 		return answer{}, false
 	}
 	one := of(e)
-	if age := now.Sub(one.at); age < 0 || age >= c.keep { // of the future is of no known age
+	// The clock is read under the lock, so that what somebody else has just kept does not seem to be of the future.
+	if age := clock().Sub(one.at); age < 0 || age >= c.keep { // of the future is of no known age
 		c.drop(e)
 		return answer{}, false
 	}
 	return one.value, true
 }
 
-func (c *cache) put(key answerKey, value answer, now time.Time) {
+func (c *cache) put(key answerKey, value answer, clock func() time.Time) {
 	if c.keep <= 0 || value.weight() > maxKept {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := clock()
 	if c.kept == nil {
 		c.kept = map[answerKey]*list.Element{}
 	}

@@ -65,7 +65,7 @@ func (c *Client) Groups(ctx context.Context, as Caller, q GroupQuery) ([]claims.
 		return nil, errors.New("graph: the application is not a client id")
 	}
 	key := as.key("groups", q)
-	if kept, ok := c.cache.get(key, c.config.Now()); ok {
+	if kept, ok := c.cache.get(key, c.config.Now); ok {
 		return slices.Clone(kept.groups), nil
 	}
 	ctx, cancel, s, err := c.begin(ctx, as, true)
@@ -83,7 +83,7 @@ func (c *Client) Groups(ctx context.Context, as Caller, q GroupQuery) ([]claims.
 	}
 	list, err := q.told(found)
 	if err == nil {
-		c.cache.put(key, answer{groups: slices.Clone(list)}, c.config.Now())
+		c.cache.put(key, answer{groups: slices.Clone(list)}, c.config.Now)
 	}
 	return list, err
 }

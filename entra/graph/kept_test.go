@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,6 +77,40 @@ func TestCache(t *testing.T) {
 		require.Error(t, err)
 	}
 	assert.Len(t, f.requests, before+4, "what failed is not kept")
+}
+
+// Whoever was held up between looking at the clock and looking at what is kept does not take what somebody else has kept meanwhile for an answer of the future.
+func TestClockGoesOnDuringQuestions(t *testing.T) {
+	var ticks atomic.Int64
+	for range 200 {
+		f := &fake{bearers: map[string]int{}, answer: directory(3, nil)}
+		c := graph.New(graph.Config{HTTPClient: &http.Client{Transport: f}, CacheFor: time.Minute, Now: func() time.Time {
+			now := time.Unix(1800000000, ticks.Add(1))
+			runtime.Gosched() // held up
+			return now
+		}})
+		ask := func(ctx context.Context) bool {
+			asked := false
+			as := asApp()
+			as.Token = func(ctx context.Context) (string, error) {
+				asked = true
+				return token(ctx)
+			}
+			_, err := c.Groups(ctx, as, graph.GroupQuery{})
+			return assert.NoError(t, err) && asked
+		}
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				ask(t.Context())
+				assert.False(t, ask(t.Context()), "the answer was kept, and is asked for again")
+			})
+		}
+		all.Wait()
+		if t.Failed() {
+			return
+		}
+	}
 }
 
 // One tenant's crowd waits for its turn; another tenant's people do not wait for them.

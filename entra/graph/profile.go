@@ -44,7 +44,7 @@ func (c *Client) Profile(ctx context.Context, as Caller, fields []string) (map[s
 		return nil, err
 	}
 	key := as.key("profile", strings.Join(fields, ","))
-	if kept, ok := c.cache.get(key, c.config.Now()); ok {
+	if kept, ok := c.cache.get(key, c.config.Now); ok {
 		return copyOf(kept.profile), nil
 	}
 	ctx, cancel, s, err := c.begin(ctx, as, true)
@@ -73,7 +73,7 @@ func (c *Client) Profile(ctx context.Context, as Caller, fields []string) (map[s
 			profile[name] = v
 		}
 	}
-	c.cache.put(key, answer{profile: copyOf(profile)}, c.config.Now())
+	c.cache.put(key, answer{profile: copyOf(profile)}, c.config.Now)
 	return profile, nil
 }
 
