@@ -63,8 +63,12 @@ func startChromium(t *testing.T) context.Context {
 		}
 		t.Skip("chromium is not installed")
 	}
+	// Chromium leaves folders behind where it keeps temporary things, and its children may still write when it has ended. The path of its socket must be short.
+	folder, err := os.MkdirTemp("", "chromium-") //nolint:usetesting // see above
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), // it outlives t.Context(), and is closed in a cleanup
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 900),
+		chromedp.ExecPath(path), chromedp.Env("TMPDIR="+folder), chromedp.WindowSize(1200, 900), chromedp.WSURLReadTimeout(patience),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -124,8 +128,8 @@ func (b *browser) complaints() []string {
 	return slices.Clone(b.problems)
 }
 
-// patience bounds one step of a person.
-const patience = 20 * time.Second
+// patience bounds one step of a person, and the start of Chromium, on a machine that does other things as well.
+const patience = 2 * time.Minute
 
 // do takes steps; what they fail with is shown together with the page.
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
