@@ -124,9 +124,9 @@ func (f *follower) put(name string) {
 	f.con.Version = version
 }
 
-// show asks the cache, as somebody who does not wait for long.
-func (f *follower) show() (string, error) {
-	ctx, cancel := context.WithTimeout(f.t.Context(), 20*time.Millisecond)
+// show asks the cache, as somebody who does not wait for longer.
+func (f *follower) show(patience time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
 	defer cancel()
 	c, err := f.cache.Connection(ctx, "con_1")
 	if err != nil {
@@ -140,7 +140,7 @@ func (f *follower) follows(name string) {
 	f.t.Helper()
 	require.Eventually(f.t, func() bool {
 		before := f.net.reads.Load()
-		shown, err := f.show()
+		shown, err := f.show(time.Second) // a busy machine needs its time to connect
 		return err == nil && shown == name && f.net.reads.Load() == before
 	}, time.Minute, time.Millisecond)
 }
@@ -162,12 +162,9 @@ func TestSilence(t *testing.T) {
 	f := newFollower(t)
 	f.net.fail()
 	f.put("second")
-	require.Eventually(t, func() bool {
-		_, err := f.show()
-		return err != nil
-	}, time.Minute, time.Millisecond)
+	<-time.After(sqlstore.Bound) // since the network went dead nothing was heard, so it has passed
 	for range 50 {
-		_, err := f.show()
+		_, err := f.show(20 * time.Millisecond)
 		require.Error(t, err)
 	}
 	f.net.mend()
