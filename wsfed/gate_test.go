@@ -158,7 +158,7 @@ func TestGateRefuses(t *testing.T) {
 			d, err := parse([]byte(doc), tokenLimits)
 			require.Error(t, err)
 			assert.Zero(t, d)
-			assert.Less(t, time.Since(start), time.Second)
+			assert.Less(t, time.Since(start), 5*time.Second) // most take a millisecond; the machine may be busy
 			assert.Less(t, len(err.Error()), 120, "the content is not part of the text")
 		})
 	}

@@ -176,11 +176,11 @@ func TestClose(t *testing.T) {
 		}
 		hanging <- err
 	}()
-	require.Eventually(t, func() bool { return s.CountRequests(entratest.EndpointKeys) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.CountRequests(entratest.EndpointKeys) == 1 }, time.Minute, time.Millisecond)
 	s.Close()
 	s.Close()
 	require.Error(t, <-hanging)
-	require.Eventually(t, func() bool { return !strings.Contains(stacks(), "entratest.(*Server)") }, 5*time.Second, time.Millisecond, "goroutines of the server go on")
+	require.Eventually(t, func() bool { return !strings.Contains(stacks(), "entratest.(*Server)") }, time.Minute, time.Millisecond, "goroutines of the server go on")
 	_, err = net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.Error(t, err)
 }

@@ -72,7 +72,7 @@ func warm(t *testing.T, cache *sqlstore.Cache, r *recorder, id string) {
 		before := r.reads()
 		_, err := cache.Connection(t.Context(), id)
 		return err == nil && r.reads() == before
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 }
 
 // TestCache: one machine changes connections, another one's cache sees it, and asks the database for nothing in between.
@@ -88,7 +88,7 @@ func TestCache(t *testing.T) {
 
 		con.DisplayName = "second"
 		con = put(t, there, con)
-		require.Eventually(t, func() bool { return shown(t, cache, "con_1") == "second" }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return shown(t, cache, "con_1") == "second" }, time.Minute, time.Millisecond)
 
 		id, found, err := cache.HomeRealm(t.Context(), "contoso.example")
 		require.NoError(t, err)
@@ -101,13 +101,13 @@ func TestCache(t *testing.T) {
 		require.Eventually(t, func() bool {
 			id, found, err := cache.HomeRealm(t.Context(), "fabrikam.example")
 			return err == nil && found && id == "con_2"
-		}, 20*time.Second, time.Millisecond, "a domain that led nowhere leads somewhere now")
+		}, time.Minute, time.Millisecond, "a domain that led nowhere leads somewhere now")
 
 		require.NoError(t, there.Connections().Delete(t.Context(), "con_1", con.Version))
 		require.Eventually(t, func() bool {
 			_, err := cache.Connection(t.Context(), "con_1")
 			return err != nil
-		}, 20*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		require.ErrorContains(t, cache.Run(t.Context()), "running already")
 	})
 }

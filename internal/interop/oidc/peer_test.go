@@ -18,8 +18,8 @@ import (
 	"github.com/tenantdoor/tenantdoor/internal/testservers"
 )
 
-// patience is how long a peer may take.
-const patience = 2 * time.Minute
+// patience is how long a peer may live: for all that a test asks it.
+const patience = 5 * time.Minute
 
 // peer is one of the programs in folder node. It is asked one thing at a time.
 type peer struct {

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a peer may take for one thing: to start, to answer.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // absent says that a peer is not on this machine: a reason to skip, except where everything is required.
 func absent(t testing.TB, what, remedy string) {
