@@ -67,7 +67,7 @@ func npm(ctx context.Context, name string, files map[string][]byte) (modules str
 			return "", err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*patience) // the registry may be slow, and the machine too
 	defer cancel()
 	ci := exec.CommandContext(ctx, program, "ci", "--ignore-scripts", "--prefer-offline")
 	ci.Dir = work
