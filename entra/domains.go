@@ -3,7 +3,6 @@ package entra
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -140,7 +139,7 @@ func (r *Registrar) vouched(ctx context.Context, domain string, by Actor) (bool,
 // proof is Entra's; any other holder is *TakenError.
 func (r *Registrar) ProveDomain(ctx context.Context, by Actor, id, domain string) (*Connection, error) {
 	if !by.IsEnvironment() {
-		return nil, fmt.Errorf("%w: home_realm_domains", ErrNotAllowed)
+		return nil, notAllowed(id, "home_realm_domains", "is proven by the operator's word only", "publish its record in DNS, sign in as an administrator of its tenant, or ask the operator")
 	}
 	canonical, err := hrd.Listed(domain)
 	if err != nil {
@@ -165,15 +164,32 @@ var domainRoles = []string{"62e90394-69f5-4237-9190-012177145e10", "8329153b-31d
 // Errors: ErrNotAllowed when the identity is none of the connection's tenant, or no administrator; ErrNotFound; *TakenError; the store's own.
 func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id string, identity *claims.Identity) (*Connection, error) {
 	return r.reprove(ctx, by, id, func(c *Connection, p DomainProof) (DomainProof, error) {
+		if problem, fix := speaksFor(c, identity); problem != "" {
+			return p, notAllowed(c.ID, "home_realm_domains", problem, fix)
+		}
 		switch {
-		case identity == nil || c.TenantID == "" || identity.TenantID != c.TenantID || c.Tenant() != c.TenantID || identity.Kind != claims.KindMember,
-			!slices.ContainsFunc(identity.DirectoryRoles, func(role string) bool { return slices.Contains(domainRoles, role) }):
-			return p, fmt.Errorf("%w: the identity is no administrator of the connection's tenant", ErrNotAllowed)
 		case p.State != DomainProven && !covers(p.Domain) && r.tenantOf(ctx, c, p.Domain) == c.TenantID:
 			return r.proof(p.Domain, DomainProven, ProofByEntra), nil
 		}
 		return p, nil
 	})
+}
+
+// speaksFor says why an identity does not speak for the domains of the connection's tenant, and what to do; "" when it does.
+func speaksFor(c *Connection, identity *claims.Identity) (problem, fix string) {
+	switch {
+	case identity == nil:
+		return "nobody has signed in", "sign in through this connection first, or test it"
+	case c.TenantID == "" || c.Tenant() != c.TenantID:
+		return "the connection is not of one tenant", "enter the tenant, or prove the domain by its record in DNS"
+	case identity.TenantID != c.TenantID:
+		return "who signed in is of another tenant", "sign in with an account of the connection's tenant"
+	case identity.Kind != claims.KindMember:
+		return "who signed in is no member of the tenant, or the token does not say so", "sign in with an account of the tenant's own, and have the application emit the claim acct"
+	case !slices.ContainsFunc(identity.DirectoryRoles, func(role string) bool { return slices.Contains(domainRoles, role) }):
+		return "who signed in is no administrator of the tenant, or the token does not say so", "sign in as Global Administrator or Domain Name Administrator, and have the application emit directory roles (groupMembershipClaims with DirectoryRole, or All)"
+	}
+	return "", ""
 }
 
 // RecheckDomains asks again whoever vouched for a connection's domains: the authority, and Entra's discovery. A domain that is no longer theirs lapses and

@@ -81,17 +81,34 @@ func (f Findings) Err() error {
 	return &InvalidError{Faults: faults}
 }
 
+// NotAllowedError says what an actor may not do, with the field where there is one, and who may. It is ErrNotAllowed for errors.Is.
+type NotAllowedError struct{ Faults Findings }
+
+func notAllowed(connectionID, field, problem, fix string) *NotAllowedError {
+	return &NotAllowedError{Findings{{ConnectionID: connectionID, Field: field, Problem: problem, Fix: fix, Mender: aadsts.MenderHost, Severity: SeverityError}}}
+}
+
+func (e *NotAllowedError) Error() string { return ErrNotAllowed.Error() + ": " + e.Faults.sentences() }
+
+// Unwrap returns ErrNotAllowed.
+func (e *NotAllowedError) Unwrap() error { return ErrNotAllowed }
+
+// sentences are the findings, one after the other.
+func (f Findings) sentences() string {
+	list := make([]string, len(f))
+	for i, one := range f {
+		list[i] = one.String()
+	}
+	return strings.Join(list, ". ")
+}
+
 // InvalidError says that a connection cannot be used as it is. It names every fault.
 type InvalidError struct{ Faults Findings }
 
 func (e *InvalidError) Error() string {
-	list := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		list[i] = f.String()
-	}
 	noun := "fault"
-	if len(list) != 1 {
+	if len(e.Faults) != 1 {
 		noun = "faults"
 	}
-	return fmt.Sprintf("entra: connection has %d %s: %s", len(list), noun, strings.Join(list, ". "))
+	return fmt.Sprintf("entra: connection has %d %s: %s", len(e.Faults), noun, e.Faults.sentences())
 }

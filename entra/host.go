@@ -21,7 +21,7 @@ var (
 	// ErrNotFound is one value with provisioning.ErrNotFound, so that one type can be both stores.
 	ErrNotFound = provisioning.ErrNotFound
 	// ErrConflict says that the connection has changed since it was read, or exists already: read it again.
-	ErrConflict = errors.New("entra: conflict")
+	ErrConflict = errors.New("entra: conflict: the connection has changed since it was read, or exists already")
 	// ErrNoConnection is inside an *Error of KindNoConnection: the address's domain belongs to no connection. Stores do not return it.
 	ErrNoConnection = errors.New("entra: no connection for this domain")
 )

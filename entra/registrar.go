@@ -19,10 +19,10 @@ import (
 
 // Errors of a Registrar.
 var (
-	// ErrNotAllowed says that the actor may not make this change.
-	ErrNotAllowed = errors.New("entra: the organization's administrator may not change this")
+	// ErrNotAllowed says that the actor may not make this change; a *NotAllowedError is around it.
+	ErrNotAllowed = errors.New("entra: the organization's administrator may not do this")
 	// ErrTenantChanged says that the connection's domain now belongs to another tenant than the pinned one, until ConfirmTenant.
-	ErrTenantChanged = errors.New("entra: the domain belongs to another tenant than before")
+	ErrTenantChanged = errors.New("entra: the domain belongs to another tenant than before: correct the domain, or have the operator confirm the tenant")
 )
 
 // ConnectionRegistry is a store that connections can be read from and written to.
@@ -97,7 +97,7 @@ func (r *Registrar) Preview(ctx context.Context, by Actor, c *Connection) (*Conn
 // domains of an organization's connection are to be proven anew. Only the environment may.
 func (r *Registrar) ConfirmTenant(ctx context.Context, by Actor, id string) (*Connection, Findings, error) {
 	if !by.IsEnvironment() {
-		return nil, nil, fmt.Errorf("%w: tenant_id", ErrNotAllowed)
+		return nil, nil, notAllowed(id, "tenant_id", "belongs to another tenant now, which is the operator's to confirm", "tell the operator whether the new tenant is yours")
 	}
 	c, err := r.cfg.Store.Connection(ctx, id)
 	if err != nil {
@@ -211,15 +211,27 @@ func allowed(by Actor, before, next *Connection) error {
 		was = &Connection{OrganizationID: by.Organization}
 	}
 	if !by.owns(was.OrganizationID) {
-		if before == nil {
-			return ErrNotAllowed // nobody's actor
+		if before == nil { // nobody's actor
+			return notAllowed("", "", "the actor has no organization", "the host says who acts: Environment, or Administrator with an organization")
 		}
 		return ErrNotFound
 	}
+	var refused Findings
 	for _, f := range guarded {
-		if f.environment && !f.same(was, next) && !(f.mayEnd && f.off(next)) {
-			return fmt.Errorf("%w: %s", ErrNotAllowed, f.name)
+		if !f.environment || f.same(was, next) || f.mayEnd && f.off(next) {
+			continue
 		}
+		problem, fix := "is the operator's to change", "leave it as it is, or ask the operator"
+		switch {
+		case f.name == "organization_id" && before == nil:
+			problem, fix = "is not your organization", fmt.Sprintf("enter %q; connections of others, and of all, are the operator's to make", by.Organization)
+		case f.mayEnd:
+			problem, fix = "is the operator's to switch on", "leave it off, or ask the operator"
+		}
+		refused = append(refused, notAllowed(next.ID, f.name, problem, fix).Faults...)
+	}
+	if len(refused) > 0 {
+		return &NotAllowedError{Faults: refused}
 	}
 	return nil
 }

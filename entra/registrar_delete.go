@@ -14,7 +14,7 @@ type InUseError struct {
 }
 
 func (e *InUseError) Error() string {
-	return fmt.Sprintf("entra: %d users depend on connection %s", e.Users, e.ConnectionID)
+	return fmt.Sprintf("entra: %d users depend on connection %s: assign them to another one, or delete it all the same", e.Users, e.ConnectionID)
 }
 
 // Delete removes a connection on which nobody depends. Version "" deletes whatever is stored.

@@ -42,7 +42,7 @@ func (r *Registrar) ClearSecret(ctx context.Context, by Actor, id, version, name
 	return r.changeSecret(ctx, by, id, version, func(c *Connection) error {
 		s, ok := secretNamed(name)
 		if !ok {
-			return fmt.Errorf("entra: a connection has no secret %q", clipText(name))
+			return fmt.Errorf("entra: a connection has no secret %q: name one of %s", clipText(name), strings.Join(secretNames(""), ", "))
 		}
 		s.clear(c)
 		return nil
@@ -58,10 +58,10 @@ func (r *Registrar) PromoteSecret(ctx context.Context, by Actor, id, version, na
 		first, ok := secretNamed(name)
 		next, both := secretNamed("next_" + name)
 		if !ok || !both {
-			return fmt.Errorf("entra: a connection has no secret %q with a second place", clipText(name))
+			return fmt.Errorf("entra: a connection has no secret %q with a second place: name one of %s", clipText(name), strings.Join(secretNames("next_"), ", "))
 		}
 		if next.field(c).IsZero() {
-			return fmt.Errorf("entra: the connection has no next_%s", name)
+			return fmt.Errorf("entra: the connection has no next_%s to take the place of the old one: save it first", name)
 		}
 		*first.field(c) = *next.field(c)
 		if at := first.expires(c); at != nil {
@@ -88,6 +88,16 @@ func (r *Registrar) changeSecret(ctx context.Context, by Actor, id, version stri
 		return nil, err
 	}
 	return r.put(ctx, by, before, next)
+}
+
+// secretNames lists all secrets; with a prefix those that have a second place of this prefix.
+func secretNames(prefix string) (names []string) {
+	for _, s := range secrets {
+		if _, ok := secretNamed(prefix + s.name); ok {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 func secretNamed(name string) (secretMember, bool) {

@@ -131,6 +131,7 @@ func (h *host) importOne(ctx context.Context, who admin, i int, raw json.RawMess
 	saved, found, err := h.registry.Save(ctx, who.actor(), &c)
 	v.Findings = findingViews(found)
 	var taken *entra.TakenError
+	var refused *entra.NotAllowedError
 	switch {
 	case err == nil:
 		v.ID, v.Name = saved.ID, rowName(saved, v.Name)
@@ -140,8 +141,8 @@ func (h *host) importOne(ctx context.Context, who admin, i int, raw json.RawMess
 		return fault(taken.Field, fmt.Sprintf("“%s” belongs to another connection", taken.Value), "change it in the file, or change that connection first")
 	case errors.Is(err, entra.ErrConflict):
 		return fault("", "a connection with this id is here already", "delete it first, or leave the id out of the file")
-	case errors.Is(err, entra.ErrNotAllowed):
-		return fault("", err.Error(), "ask the operator to import it")
+	case errors.As(err, &refused):
+		v.Findings = append(v.Findings, findingViews(refused.Faults)...)
 	default:
 		return fault("", "it could not be stored", "try again")
 	}
