@@ -16,11 +16,13 @@ import (
 // Graph says instead is brought into that very form, or the groups are not known. The zero value suits an application that SetupGuide
 // describes: security groups, by object id, from the token and past its limit from Graph.
 type GroupOptions struct {
-	Kind    GroupKind // which groups the application emits
-	Form    GroupForm // in which form it emits them
-	Emitted bool      // it does emit them: a token without the claim says "in none", also where Graph cannot be asked
-	Claim   string    // the claim that they are in, where it is renamed; over WS-Federation the attribute's URI. "": groups
-	AsRoles bool      // they are in the role claim (emit_as_roles), and there are no application roles
+	Kind GroupKind // which groups the application emits
+	Form GroupForm // in which form it emits them
+	// Emitted declares that it does emit them: a token without the claim says "in none", also where Graph cannot be asked. Nothing declares it by itself: a sign-in changes
+	// no connection, and that a token once had groups does not say that the application was not told since to leave them out.
+	Emitted bool
+	Claim   string // the claim that they are in, where it is renamed; over WS-Federation the attribute's URI. "": groups
+	AsRoles bool   // they are in the role claim (emit_as_roles), and there are no application roles
 
 	Source   GroupSource // where they are taken from
 	Names    bool        // object ids get their names, and the host's rules and filters may go by them. A name that cannot be found is a failure
