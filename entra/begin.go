@@ -82,7 +82,7 @@ func (s *Service) Begin(ctx context.Context, connectionID string, o BeginOptions
 }
 
 // BeginTest begins a test sign-in, also while the connection is switched off. It goes the whole way, changes no user, and comes back from
-// Finish as a *TestReport. The host calls it for an administrator it has authorized; it is never a route.
+// Finish as an *Error of KindTested, with the *TestReport in it. The host calls it for an administrator it has authorized; it is never a route.
 func (s *Service) BeginTest(ctx context.Context, connectionID string, o BeginOptions) (*Departure, error) {
 	attempt := newAttempt()
 	d, err := s.begin(ctx, connectionID, o, journey{attempt: attempt, test: true})

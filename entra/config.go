@@ -81,7 +81,7 @@ type Config struct {
 	// OnSignIn answers the browser: the host starts its session and redirects to in.ReturnTo. Required by ServeHTTP.
 	OnSignIn func(w http.ResponseWriter, r *http.Request, in *SignIn)
 	// OnTest answers a test sign-in, in the browser in which it was begun and once. It shows a person's claims: where administrators may change there meanwhile,
-	// the host compares report.Data, in which it named the one who began it, with who is signed in to it now. nil: it is an error page.
+	// the host compares report.Data, in which it named the one who began it, with who is signed in to it now. nil: it is an *Error with KindTested, for OnError.
 	OnTest func(w http.ResponseWriter, r *http.Request, report *TestReport)
 	// OnConsent answers the browser of an administrator who consented (BeginOptions.AdminConsent); e.Again leads to the sign-in. nil: straight on to it.
 	OnConsent func(w http.ResponseWriter, r *http.Request, e *Error, report *ConsentReport)

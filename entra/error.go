@@ -28,9 +28,10 @@ const (
 	KindLimited                   // the host's limiter
 	KindConsented                 // no failure: an administrator consented, and Again leads to the sign-in; errors.As finds the *ConsentReport
 	KindUseConnection             // AdmitLocal: the person has to sign in through ConnectionID, and Again says how
+	KindTested                    // no failure: a test sign-in went the whole way; errors.As finds the *TestReport
 )
 
-var kindNames = [...]string{"internal", "configuration", "no_connection", "disabled", "flow", "token", "provider", "refused", "verify", "unavailable", "limited", "consented", "use_connection"}
+var kindNames = [...]string{"internal", "configuration", "no_connection", "disabled", "flow", "token", "provider", "refused", "verify", "unavailable", "limited", "consented", "use_connection", "tested"}
 
 // String returns the kind as a word for logs and metrics.
 func (k Kind) String() string {
@@ -54,7 +55,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 }
 
 // Error is what a Service answers with when it cannot do what was asked: Begin, BeginByAddress, BeginTest, Finish, Refresh, Recheck, SignOut, MayEnter,
-// AdmitLocal and the rest return no other (but for Finish's *TestReport), and OnError is given it. Its text is for logs; Public is for people. Match by Kind, and the cause with errors.As.
+// AdmitLocal and the rest return no other, and OnError is given it. Its text is for logs; Public is for people. Match by Kind, and the cause with errors.As.
 type Error struct {
 	Kind   Kind
 	Public string        // safe to show; says what to do
@@ -100,6 +101,7 @@ var textOf = [...]struct {
 	KindLimited:       {"Too many attempts. Please wait a moment and try again.", aadsts.MenderUser, true},
 	KindConsented:     {"The permissions were granted. Please sign in to go on.", aadsts.MenderUser, true},
 	KindUseConnection: {"Please sign in through your organization's sign-in page.", aadsts.MenderUser, false},
+	KindTested:        {"The test went the whole way. It signed nobody in, and nothing was written.", aadsts.MenderUser, false},
 }
 
 // NewError returns an error of a kind with the kind's own text. Protocols use it for what they refuse.
@@ -163,8 +165,12 @@ func (s *Service) fail(ctx context.Context, step, attempt string, f *flow, err e
 		e.ConnectionID, e.ReturnTo = f.Connection, f.ReturnTo
 		e.Again = f.again(e.Again)
 	}
-	if e.Kind == KindConsented {
+	switch e.Kind {
+	case KindConsented:
 		s.log.InfoContext(ctx, "consent came back", "attempt", attempt, "connection", e.ConnectionID)
+		return e
+	case KindTested:
+		s.log.InfoContext(ctx, "test sign-in came back", "attempt", attempt, "connection", e.ConnectionID)
 		return e
 	}
 	s.log.WarnContext(ctx, "sign-in failed", "step", step, "attempt", attempt, "connection", e.ConnectionID, "kind", e.Kind.String(), "error", e.Err)

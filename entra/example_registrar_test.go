@@ -58,7 +58,7 @@ func ExampleRegistrar_ProveDomain() {
 	fmt.Println(c.DomainProofs[0].Domain, "is", c.DomainProofs[0].State, "by the", c.DomainProofs[0].By)
 	// Output:
 	// contoso.com is pending
-	// by the customer: entra: the organization's administrator may not do this: home_realm_domains: is proven by the operator's word only; publish its record in DNS, sign in as an administrator of its tenant, or ask the operator
+	// by the customer: entra: not allowed: home_realm_domains: is proven by the operator's word only; publish its record in DNS, sign in as an administrator of its tenant, or ask the operator
 	// contoso.com is proven by the environment
 }
 

@@ -88,7 +88,7 @@ func notAllowed(connectionID, field, problem, fix string) *NotAllowedError {
 	return &NotAllowedError{Findings{{ConnectionID: connectionID, Field: field, Problem: problem, Fix: fix, Mender: aadsts.MenderHost, Severity: SeverityError}}}
 }
 
-func (e *NotAllowedError) Error() string { return ErrNotAllowed.Error() + ": " + e.Faults.sentences() }
+func (e *NotAllowedError) Error() string { return "entra: not allowed: " + e.Faults.sentences() }
 
 // Unwrap returns ErrNotAllowed.
 func (e *NotAllowedError) Unwrap() error { return ErrNotAllowed }

@@ -46,8 +46,8 @@ func ReadArrival(r *http.Request) (*Arrival, error) {
 // Finish verifies the answer that came back to a callback URL and says who signed in. The flow it belongs to is used up, whatever comes out; a
 // host that calls Finish itself calls ClearCookies too.
 //
-// Errors: always *Error, except that a test sign-in which succeeds comes back as a *TestReport. With an error the SignIn is nil. An administrator's
-// consent (BeginOptions.AdminConsent) comes back as an *Error with KindConsented.
+// Errors: always *Error, and then the SignIn is nil. A test sign-in that succeeds comes back as one of KindTested, with the *TestReport in it, and an administrator's
+// consent (BeginOptions.AdminConsent) as one of KindConsented, with the *ConsentReport.
 func (s *Service) Finish(ctx context.Context, a *Arrival) (*SignIn, error) {
 	got, err := s.receive(a)
 	return s.finish(ctx, a, got, err)
@@ -91,10 +91,6 @@ func (s *Service) finish(ctx context.Context, a *Arrival, got received, err erro
 		if in, err = s.complete(ctx, got.driver, f, a); err == nil {
 			return in, nil
 		}
-	}
-	var report *TestReport
-	if errors.As(err, &report) {
-		return nil, report
 	}
 	return nil, s.fail(ctx, "finish", f.Attempt, f, err)
 }
@@ -142,7 +138,7 @@ func (s *Service) complete(ctx context.Context, driver Driver, f *flow, a *Arriv
 		if err != nil {
 			return nil, err
 		}
-		return nil, report
+		return nil, NewError(KindTested, report)
 	}
 	if err := s.provision(ctx, in); err != nil {
 		return nil, err

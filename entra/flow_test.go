@@ -271,6 +271,11 @@ func TestTestSignIn(t *testing.T) {
 	require.Nil(t, in)
 	var report *entra.TestReport
 	require.ErrorAs(t, err, &report)
+	e := requireKind(t, entra.KindTested, err)
+	require.Equal(t, "conn_contoso", e.ConnectionID)
+	require.Equal(t, report.Attempt, e.Attempt)
+	require.Nil(t, e.Again)
+	require.Equal(t, http.StatusOK, e.Status())
 	require.Equal(t, annObject, report.Identity.ObjectID)
 	require.Equal(t, "admin 7", string(report.Data))
 

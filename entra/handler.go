@@ -181,7 +181,7 @@ func (s *Service) requestOptions(r *http.Request, returnTo, loginHint string) (o
 	return o, nil
 }
 
-// showError lets the host show an error, or shows it plainly. A test's report without OnTest is shown as what it is: no sign-in.
+// showError lets the host show an error, or shows it plainly.
 func (s *Service) showError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	secureHeaders(w)
@@ -199,7 +199,7 @@ func (s *Service) showError(w http.ResponseWriter, r *http.Request, err error) {
 // Status is the HTTP status that fits an error.
 func (e *Error) Status() int {
 	switch e.Kind {
-	case KindConsented:
+	case KindConsented, KindTested:
 		return http.StatusOK
 	case KindNoConnection:
 		return http.StatusNotFound

@@ -18,10 +18,10 @@ import (
 
 // Errors of the stores; a store may wrap them, callers use errors.Is.
 var (
-	// ErrNotFound is one value with provisioning.ErrNotFound, so that one type can be both stores.
+	// ErrNotFound is one value with provisioning.ErrNotFound, as ErrConflict is with its namesake, so that one type can be both stores.
 	ErrNotFound = provisioning.ErrNotFound
 	// ErrConflict says that the connection has changed since it was read, or exists already: read it again.
-	ErrConflict = errors.New("entra: conflict: the connection has changed since it was read, or exists already")
+	ErrConflict = provisioning.ErrConflict
 	// ErrNoConnection is inside an *Error of KindNoConnection: the address's domain belongs to no connection. Stores do not return it.
 	ErrNoConnection = errors.New("entra: no connection for this domain")
 )

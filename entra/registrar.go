@@ -19,11 +19,14 @@ import (
 
 // Errors of a Registrar.
 var (
-	// ErrNotAllowed says that the actor may not make this change; a *NotAllowedError is around it.
-	ErrNotAllowed = errors.New("entra: the organization's administrator may not do this")
+	// ErrNotAllowed says that the actor may not make this change; a *NotAllowedError is around it. It is one value with provisioning.ErrNotAllowed.
+	ErrNotAllowed = provisioning.ErrNotAllowed
 	// ErrTenantChanged says that the connection's domain now belongs to another tenant than the pinned one, until ConfirmTenant.
 	ErrTenantChanged = errors.New("entra: the domain belongs to another tenant than before: correct the domain, or have the operator confirm the tenant")
 )
+
+// errChanged is ErrConflict, in words.
+var errChanged = fmt.Errorf("entra: the connection has changed since it was read: %w", ErrConflict)
 
 // ConnectionRegistry is a store that connections can be read from and written to.
 type ConnectionRegistry interface {
@@ -151,7 +154,7 @@ func (r *Registrar) merge(ctx context.Context, by Actor, c *Connection) (before,
 		return nil, nil, err
 	}
 	if before.Version != next.Version {
-		return nil, nil, ErrConflict
+		return nil, nil, errChanged
 	}
 	next.DomainProofs = slices.Clone(before.DomainProofs)
 	keepSecrets(before, next)
@@ -198,7 +201,7 @@ func (r *Registrar) put(ctx context.Context, by Actor, before, next *Connection)
 			return nil, err
 		}
 	}
-	return nil, ErrConflict
+	return nil, errChanged
 }
 
 // allowed holds an organization's administrator to their own organization, and away from what steers where we fetch from, whom we trust and whom we let in.

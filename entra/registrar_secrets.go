@@ -81,7 +81,7 @@ func (r *Registrar) changeSecret(ctx context.Context, by Actor, id, version stri
 	case !by.owns(before.OrganizationID):
 		return nil, ErrNotFound // another's connection is none
 	case version != "" && version != before.Version:
-		return nil, ErrConflict
+		return nil, errChanged
 	}
 	next := before.Clone()
 	if err := change(next); err != nil {

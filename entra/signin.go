@@ -83,7 +83,7 @@ func (in *SignIn) enriched(got enriched, now time.Time) {
 	}
 }
 
-// TestReport is what a test sign-in comes back as: an error, so that nobody takes it for a SignIn. Nothing was written.
+// TestReport is what a test sign-in comes back as, inside of an *Error with KindTested, so that nobody takes it for a SignIn. Nothing was written.
 type TestReport struct {
 	Connection *Connection
 	Identity   *claims.Identity
