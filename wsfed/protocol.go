@@ -10,6 +10,7 @@ import (
 	"github.com/tenantdoor/tenantdoor/claims"
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/aadsts"
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
 	"github.com/tenantdoor/tenantdoor/entra/credential"
 )
 
@@ -58,6 +59,9 @@ type driver struct {
 // open makes a relying party of a connection. It keeps nothing, so that a changed connection needs no invalidation, and it asks nobody
 // but the host's functions: for decryption keys only where a token is to be read.
 func (d *driver) open(ctx context.Context, t entra.Target, reads bool) (*RelyingParty, error) {
+	if t.Cloud == (cloud.Cloud{}) { // entra names each connection's; what is missing here must not become the public one
+		return nil, failure(entra.KindConfiguration, fmt.Errorf("%w: no cloud", ErrInvalid))
+	}
 	c := t.Connection
 	var provider *Provider
 	var keys []tls.Certificate

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tenantdoor/tenantdoor/entra"
+	"github.com/tenantdoor/tenantdoor/entra/cloud"
 )
 
 // plug is the driver as a Service holds it.
@@ -120,6 +121,9 @@ func TestDriverRefuses(t *testing.T) {
 	requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) {
 		q.Connection.UseCommonEndpoint, q.Connection.TenantID, q.Connection.EntraDomain = true, "", "contoso.com"
 	}), entra.KindConfiguration)
+
+	e = requireKind(t, finish(p.arrival(answer(), "s1"), func(q *entra.FinishRequest) { q.Cloud = cloud.Cloud{} }), entra.KindConfiguration)
+	require.ErrorContains(t, e, "no cloud", "which is not the public one")
 
 	p.replay.err = errors.New("down")
 	e = requireKind(t, finish(p.arrival(answer(), "s1"), nil), entra.KindUnavailable)
