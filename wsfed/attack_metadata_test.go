@@ -129,11 +129,9 @@ func TestMetadataFetch(t *testing.T) {
 	refused := func(t *testing.T, f transport) {
 		t.Helper()
 		d := newDoor(t, withMetadata(f))
-		start := time.Now()
 		id, err := d.Verify(t.Context(), answer)
 		require.ErrorIs(t, err, wsfed.ErrUnavailable)
 		require.Nil(t, id)
-		require.Less(t, time.Since(start), tooLong)
 		var verification *wsfed.VerificationError
 		require.NotErrorAs(t, err, &verification, "nothing is known of the token")
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,9 +29,6 @@ var (
 	byEnvelope  = []wsfed.Check{wsfed.CheckEnvelope, wsfed.CheckXML, wsfed.CheckSignature}
 )
 
-// tooLong is how long the refusal of one answer may take on a busy machine. Most take a millisecond.
-const tooLong = 5 * time.Second
-
 // refuseAll runs attacks. Attacks on what XML means must be well formed, or they prove nothing about the checks behind the parser.
 func refuseAll(t *testing.T, wellFormed bool, attacks []attack, change ...func(*wsfed.Config)) {
 	t.Helper()
@@ -45,10 +41,8 @@ func refuseAll(t *testing.T, wellFormed bool, attacks []attack, change ...func(*
 				require.NoError(t, parses(a.wresult), "the attack itself is broken")
 			}
 			d := newDoor(t, change...)
-			start := time.Now()
 			id, err := d.Verify(t.Context(), []byte(a.wresult))
 			requireRefused(t, d, id, err, a.checks)
-			require.Less(t, time.Since(start), tooLong)
 		})
 	}
 }

@@ -115,7 +115,7 @@ func staticProvider(issuer string) *wsfed.Provider {
 var sharedMetadata = sync.OnceValue(func() *wsfed.Metadata { return new(wsfed.Metadata) })
 
 // newDoor opens a door pinned to the tenant; change bends its configuration.
-func newDoor(t *testing.T, change ...func(*wsfed.Config)) door {
+func newDoor(t testing.TB, change ...func(*wsfed.Config)) door {
 	t.Helper()
 	d := door{replay: new(replaySpy), provider: new(provider)}
 	c := wsfed.Config{

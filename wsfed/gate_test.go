@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,11 +153,9 @@ func TestGateRefuses(t *testing.T) {
 		"too long":                         "<a>" + strings.Repeat("x", tokenLimits.bytes) + "</a>",
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			d, err := parse([]byte(doc), tokenLimits)
 			require.Error(t, err)
 			assert.Zero(t, d)
-			assert.Less(t, time.Since(start), 5*time.Second) // most take a millisecond; the machine may be busy
 			assert.Less(t, len(err.Error()), 120, "the content is not part of the text")
 		})
 	}
