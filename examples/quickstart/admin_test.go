@@ -44,8 +44,8 @@ func (h *host) stored(t *testing.T, id string) *entra.Connection {
 // A form that is sent back as it was changes nothing, whatever the connection holds.
 func TestFormKeepsEverything(t *testing.T) {
 	h := startHost(t)
-	pair, _, _ := newPair(t, "portal", time.Now().Add(365*24*time.Hour))
-	certificate, _, _ := strings.Cut(pair, "-----BEGIN PRIVATE KEY-----")
+	pair, _, der := newPair(t, "portal", time.Now().Add(365*24*time.Hour))
+	certificate := certificatePEM(der)
 	full := &entra.Connection{
 		ID: "full", Name: "full", DisplayName: "Full", Strategy: entra.WSFed, EntraDomain: "contoso.com", ClientID: entratest.ContosoApp,
 		ClientSecret: credential.NewSecret("test-first"), NextClientSecret: credential.NewSecret("test-second"),

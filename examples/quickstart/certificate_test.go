@@ -39,7 +39,11 @@ func newPair(t *testing.T, name string, ends time.Time) (text string, pfx, der [
 	require.NoError(t, err)
 	pfx, err = pkcs12.Modern.Encode(key, certificate, nil, pfxPassword)
 	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})), pfx, der
+	return certificatePEM(der) + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})), pfx, der
+}
+
+func certificatePEM(der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // onlyCertificate makes Contoso's app at the fake Entra take nothing but these certificates.
@@ -108,11 +112,11 @@ func TestCertificate(t *testing.T) {
 
 // What cannot be a certificate with its key is said beside the field; nothing is saved, and nothing secret comes back.
 func TestBrokenCertificates(t *testing.T) {
-	text, pfx, _ := newPair(t, "portal", time.Now().Add(time.Hour))
-	certificate, key, _ := strings.Cut(text, "-----END CERTIFICATE-----\n")
-	certificate += "-----END CERTIFICATE-----\n"
-	other, _, _ := newPair(t, "other", time.Now().Add(time.Hour))
-	_, otherKey, _ := strings.Cut(other, "-----END CERTIFICATE-----\n")
+	text, pfx, der := newPair(t, "portal", time.Now().Add(time.Hour))
+	certificate := certificatePEM(der)
+	key := strings.TrimPrefix(text, certificate)
+	other, _, otherDER := newPair(t, "other", time.Now().Add(time.Hour))
+	otherKey := strings.TrimPrefix(other, certificatePEM(otherDER))
 	h := startHost(t)
 	for name, test := range map[string]struct {
 		as       string
@@ -150,8 +154,8 @@ func TestBrokenCertificates(t *testing.T) {
 
 // Certificates that stand one after the other are taken apart; what is none is left for the library to name.
 func TestMetadataSigners(t *testing.T) {
-	first, _, _ := newPair(t, "first", time.Now().Add(time.Hour))
-	first, _, _ = strings.Cut(first, "\n-----BEGIN PRIVATE KEY-----")
+	_, _, der := newPair(t, "first", time.Now().Add(time.Hour))
+	first := strings.TrimSpace(certificatePEM(der))
 	h := startHost(t)
 	v := newVisitor(t, h)
 	res, body := v.send(http.MethodPost, "/connections/fabrikam", changed(h.stored(t, "fabrikam"), url.Values{"metadata_signers": {first + "\r\n" + first + "\r\n\r\n"}}), nil)
