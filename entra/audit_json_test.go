@@ -38,7 +38,7 @@ func TestStableJSON(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, c.want, string(got))
 	}
-	for kind := entra.KindInternal; kind <= entra.KindUseConnection; kind++ {
+	for kind := entra.KindInternal; kind <= entra.KindTested; kind++ {
 		requireWord(t, kind, new(entra.Kind))
 	}
 	for severity := entra.SeverityOK; severity <= entra.SeverityError; severity++ {

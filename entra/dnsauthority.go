@@ -17,7 +17,7 @@ import (
 )
 
 // DNSAuthority is a DomainAuthority that vouches for a domain where an organization has put a value into DNS that the host gave to this organization for this
-// domain (Challenge). Save, ProveByAuthority and RecheckDomains ask it; a record that is taken away lapses at the next RecheckDomainsDomains.
+// domain (Challenge). Save, ProveByAuthority and RecheckDomains ask it; a record that is taken away lapses at the next RecheckDomains.
 //
 // What a record proves is that somebody who may write one name below the domain wanted the organization to have it. So think of:
 //

@@ -159,7 +159,8 @@ var domainRoles = []string{"62e90394-69f5-4237-9190-012177145e10", "8329153b-31d
 
 // ProveByAdministrator proves those pending home realm domains for which Entra's discovery names the connection's own tenant, on the word of an
 // administrator of that tenant who has just signed in through this very connection: identity is that of their SignIn or TestReport. Naming a
-// tenant is not enough, for anybody can. What stands for subdomains stays pending: list those that the tenant holds, or have the authority vouch. The token must carry the directory roles (groupMembershipClaims with DirectoryRole, or All).
+// tenant is not enough, for anybody can. The token must carry the directory roles (groupMembershipClaims with DirectoryRole, or All). What stands for
+// subdomains stays pending: list those that the tenant holds, or have the authority vouch.
 //
 // Errors: ErrNotAllowed when the identity is none of the connection's tenant, or no administrator; ErrNotFound; *TakenError; the store's own.
 func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id string, identity *claims.Identity) (*Connection, error) {
@@ -167,11 +168,10 @@ func (r *Registrar) ProveByAdministrator(ctx context.Context, by Actor, id strin
 		if problem, fix := speaksFor(c, identity); problem != "" {
 			return p, notAllowed(c.ID, "home_realm_domains", problem, fix)
 		}
-		switch {
-		case p.State != DomainProven && !covers(p.Domain) && r.tenantOf(ctx, c, p.Domain) == c.TenantID:
-			return r.proof(p.Domain, DomainProven, ProofByEntra), nil
+		if p.State == DomainProven || covers(p.Domain) || r.tenantOf(ctx, c, p.Domain) != c.TenantID {
+			return p, nil
 		}
-		return p, nil
+		return r.proof(p.Domain, DomainProven, ProofByEntra), nil
 	})
 }
 

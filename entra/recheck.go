@@ -143,10 +143,10 @@ func (r *rechecker) byRefresh(ctx context.Context, who *claims.Identity, refresh
 	if err != nil {
 		return out, err
 	}
-	if err := tokenGroups(r.target.Connection, id); err != nil {
+	if err := tokenGroups(r.target.Connection, id); err != nil { // where they are emitted as roles, or as another claim, they are groups and nothing else
 		return out, err
 	}
-	id.Groups = claims.Groups{} // nobody has settled them
+	id.Groups = claims.Groups{} // and those nobody has settled
 	out.State, out.By, out.AssignmentChecked, out.Identity, out.Tokens = AccountActive, "refresh", true, id, token
 	return out, nil
 }

@@ -7,12 +7,14 @@ import (
 
 	"github.com/tenantdoor/tenantdoor/entra"
 	"github.com/tenantdoor/tenantdoor/entra/entratest"
+	"github.com/tenantdoor/tenantdoor/provisioning"
 )
 
 // refusals are the faults that an error of a Registrar holds, by field.
 func refusals(t *testing.T, err error) map[string]string {
 	t.Helper()
 	require.ErrorIs(t, err, entra.ErrNotAllowed)
+	require.ErrorIs(t, err, provisioning.ErrNotAllowed, "a host that asks for either finds both")
 	var refused *entra.NotAllowedError
 	require.ErrorAs(t, err, &refused)
 	byField := map[string]string{}

@@ -84,7 +84,7 @@ func ExampleImport_Resume() {
 			return bulk.Summary{}, err
 		}
 		imports, err := bulk.New(bulk.Config{
-			Users: users, By: bulk.ByEnvironment(), Source: "kinde", Batch: 1, // the default of 500 is for more than three people
+			Users: users, By: bulk.ByEnvironment(), Source: "kinde", Batch: 1, // the default of 1,000 is for more than three people
 			Connections: entra.View{Connections: connections, By: entra.Environment("operator")},
 			Checkpoint: func(_ context.Context, c bulk.Checkpoint) error {
 				last = c
